@@ -1,0 +1,27 @@
+/* conditional: preconditions of a request against the representation selected (RFC 9110 13). Pure. */
+#ifndef SHUNT_HTTP_CONDITIONAL_H
+#define SHUNT_HTTP_CONDITIONAL_H
+
+#include "http/request.h"
+
+struct validators {
+    struct slice etag;     /* strong, with its quotes; empty when there is none */
+    int64_t last_modified; /* seconds since 1970 */
+    bool has_last_modified;
+};
+
+/*
+ * Evaluates If-Match, If-Unmodified-Since, If-None-Match and If-Modified-Since, in the order of RFC 9110 13.2.2, for
+ * GET and HEAD. `now` in seconds since 1970: a date later than that is invalid in If-Modified-Since (13.1.3), and for
+ * date_parse. A condition that can't be read, or a repeated single-valued one, is ignored.
+ * 0: perform the method; else 304 or 412.
+ */
+int conditional_evaluate(const struct request *request, const struct validators *validators, int64_t now);
+
+/*
+ * Whether Range is to be looked at: true without If-Range, or where If-Range matches by strong comparison of the entity
+ * tag or by an exact date (13.1.5). False for a weak entity tag, one that doesn't match, a repeated or unreadable one.
+ */
+bool conditional_range_applies(const struct request *request, const struct validators *validators, int64_t now);
+
+#endif

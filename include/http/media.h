@@ -1,0 +1,11 @@
+/* media: the media type of a file, by the extension of its name (IANA media types, RFC 9110 8.3.1). Pure. */
+#ifndef SHUNT_HTTP_MEDIA_H
+#define SHUNT_HTTP_MEDIA_H
+
+#include "base/slice.h"
+
+/* `name`: a path or its last segment. A static string, text types with "; charset=utf-8"; for an extension that isn't
+ * known, or none, "application/octet-stream". Extensions match in any case. */
+struct slice media_type(struct slice name);
+
+#endif

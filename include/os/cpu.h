@@ -1,0 +1,25 @@
+/* cpu: which processors we may use, and pinning threads to them (sched_setaffinity(2), cgroups(7)). */
+#ifndef SHUNT_OS_CPU_H
+#define SHUNT_OS_CPU_H
+
+enum { CPU_MAX = 1024 };
+
+struct cpu_set_list {
+    int count;        /* usable processors, at least 1 */
+    int ids[CPU_MAX]; /* their numbers, ascending; the first `count` hold */
+};
+
+/* The processors in this process's affinity mask. Can't fail: where the kernel doesn't say, it is processor 0. */
+void cpu_usable(struct cpu_set_list *list);
+
+/* How many processors the cgroup quota (cpu.max, or cpu.cfs_quota_us of version 1; every level above counts) leaves us,
+ * rounded up, at least 1; 0 when there is no quota. */
+int cpu_quota(void);
+
+/* Pins the calling thread to one processor. 0, or -1 with errno: best effort, the caller goes on. */
+int cpu_pin_self(int id);
+
+/* Names the calling thread, for ps and debuggers; at most 15 bytes are kept. */
+void cpu_name_self(const char *name);
+
+#endif

@@ -1,0 +1,50 @@
+/*
+ * poller: the kernel's readiness queue: epoll(7) here, kqueue(2) elsewhere, one whole file each.
+ *
+ * Level-triggered. A socket is registered once, with a key of the caller's that comes back with each of its events. Any
+ * thread may add to any poller; one thread waits (several may: each event then goes to some of them).
+ */
+#ifndef SHUNT_OS_POLLER_H
+#define SHUNT_OS_POLLER_H
+
+#include <stdint.h>
+
+enum {
+    POLLER_IN = 1 << 0,  /* readable, or the peer closed */
+    POLLER_OUT = 1 << 1, /* writable */
+    POLLER_GONE = 1 << 2 /* error or hangup: reported, never asked for */
+};
+
+struct poller {
+    int fd;
+    int wake_fd; /* -1 where the kernel's queue can be woken without one */
+};
+
+struct poller_event {
+    uint64_t key;
+    uint32_t ready; /* of POLLER_… */
+};
+
+/* 0, or -1 with errno (EMFILE, ENFILE, ENOMEM). */
+int poller_open(struct poller *poller);
+
+/* Safe on one that was never opened, if both fds are -1. */
+void poller_close(struct poller *poller);
+
+/* Registers fd for `interest` (POLLER_IN, POLLER_OUT or both). 0, or -1 with errno (EEXIST, ENOMEM, ENOSPC). */
+int poller_add(struct poller *poller, int fd, uint32_t interest, uint64_t key);
+
+/* Another interest, or another key, for a registered fd. 0, or -1 with errno. */
+int poller_modify(struct poller *poller, int fd, uint32_t interest, uint64_t key);
+
+/* Forgets fd: no wait that begins later reports it. Closing an fd forgets it too. 0, or -1 with errno. */
+int poller_remove(struct poller *poller, int fd);
+
+/* Waits at most timeout_ms (-1: for ever) for at most `max` events. How many there are: 0 after a timeout, a signal or
+ * poller_wake(); -1 with errno is a programming error. */
+int poller_wait(struct poller *poller, struct poller_event *events, int max, int timeout_ms);
+
+/* Makes a wait, the current or the next one, return. From any thread. */
+void poller_wake(struct poller *poller);
+
+#endif

@@ -1,0 +1,12 @@
+/* signals: as events of a poller (signalfd(2)), so that no handler ever runs. */
+#ifndef SHUNT_OS_SIGNALS_H
+#define SHUNT_OS_SIGNALS_H
+
+/* Blocks SIGTERM, SIGINT and SIGHUP in the calling thread and its later children, ignores SIGPIPE, and returns an fd
+ * that is readable while one of the three waits; -1 with errno. To be called before any thread is started. */
+int signals_open(void);
+
+/* The number of a signal that waits, taken; 0 when none does. */
+int signals_take(int fd);
+
+#endif

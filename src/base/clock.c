@@ -1,0 +1,17 @@
+#include "base/clock.h"
+
+uint64_t clock_now_ms(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
+int clock_tick(struct clock *clock)
+{
+    time_t second = time(NULL);
+    int changed = second != clock->second;
+    clock->now_ms = clock_now_ms();
+    clock->second = second;
+    return changed;
+}
