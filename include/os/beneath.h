@@ -22,7 +22,8 @@ int beneath_root(const char *directory);
 
 /* Opens `path` (relative, NUL-ended; "" is the root itself) read-only beneath `root`, never blocking on a FIFO, never becoming
  * a controlling terminal. The fd, or -1 with errno: EAGAIN (BENEATH_NOW would have slept, or the tree was moved meanwhile: ask with
- * BENEATH_WAIT), EXDEV (it leads outside), ELOOP, ENOENT, ENOTDIR, EACCES, ENAMETOOLONG, EMFILE, ENFILE … */
+ * BENEATH_WAIT), EXDEV (it leads outside), ELOOP, ENOENT, ENOTDIR, EACCES, ENXIO (a socket), ENAMETOOLONG, EMFILE,
+ * ENFILE … EAGAIN with BENEATH_WAIT is final: somebody holds a lease on the file (fcntl(2)), or the tree never stands still. */
 int beneath_open(int root, const char *path, enum beneath_mode mode);
 
 /* Reads at an offset without sleeping (preadv2(2), RWF_NOWAIT). Bytes read, 0 at the end, or -1 with errno: EAGAIN (it

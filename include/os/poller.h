@@ -15,6 +15,9 @@ enum {
     POLLER_GONE = 1 << 2 /* error or hangup: reported, never asked for */
 };
 
+/* The one key that no caller may use: the poller's own, for waking. */
+#define POLLER_KEY_TAKEN UINT64_MAX
+
 struct poller {
     int fd;
     int wake_fd; /* -1 where the kernel's queue can be woken without one */

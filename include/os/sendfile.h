@@ -1,6 +1,7 @@
 /*
  * sendfile: bytes of memory and a range of a file, together, to a socket (sendfile(2); tcp(7) TCP_CORK and MSG_MORE).
  *
+ * The socket is non-blocking, and the process ignores SIGPIPE (signals_open()): sendfile(2) has no flag for either.
  * One attempt, never a wait. *head_sent and *body_sent say what was taken, also with IO_AGAIN and IO_FAILED.
  */
 #ifndef SHUNT_OS_SENDFILE_H

@@ -6,6 +6,9 @@
  * that is readable while one of the three waits; -1 with errno. To be called before any thread is started. */
 int signals_open(void);
 
+/* Gives the signals their usual effect again, in this thread: one that comes from now on ends the process. */
+void signals_close(int fd);
+
 /* The number of a signal that waits, taken; 0 when none does. */
 int signals_take(int fd);
 
