@@ -13,8 +13,8 @@ void date_format(int64_t seconds, char *out);
 
 /*
  * Reads IMF-fixdate, RFC 850 date or asctime date. For RFC 850's two-digit year, `now` (seconds since 1970) decides: a
- * date that appears to be more than 50 years in the future is in the past (RFC 9110 5.6.7). False for anything else: a wrong
- * weekday name is not checked against the date, but it must be one.
+ * date that appears to be more than 50 years in the future is in the past (RFC 9110 5.6.7). False for anything else: a
+ * wrong weekday name is not checked against the date, but it must be one.
  */
 bool date_parse(struct slice text, int64_t now, int64_t *seconds);
 

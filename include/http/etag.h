@@ -1,7 +1,8 @@
 /*
  * etag: a strong entity tag from size and modification time (RFC 9110 8.8.3). Pure.
  *
- * "<seconds>.<nanoseconds>-<size>" in hexadecimal digits: the separators keep two different files from spelling the same tag.
+ * "<seconds>.<nanoseconds>-<size>" in hexadecimal digits: the separators keep two different files from spelling the
+ * same tag.
  */
 #ifndef SHUNT_HTTP_ETAG_H
 #define SHUNT_HTTP_ETAG_H

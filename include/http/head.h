@@ -1,8 +1,8 @@
 /*
  * head: the head of a response, appended to a buffer (RFC 9112 4, 5). Pure but for the buffer's memory.
  *
- * Every head begins with its status line and then Date, so that in any head of the same status the date stands at the same
- * place: a ready-made head is brought up to date by overwriting DATE_LEN bytes at head_date_offset().
+ * Every head begins with its status line and then Date, so that in any head of the same status the date stands at the
+ * same place: a ready-made head is brought up to date by overwriting DATE_LEN bytes at head_date_offset().
  *
  * The functions return 0, or -1 with errno ENOMEM from the buffer. No value may hold CR or LF: ours never do, and what
  * comes from a request is percent-encoded before it gets here.

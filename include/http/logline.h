@@ -1,9 +1,9 @@
 /*
  * logline: one line of the access log, in the combined format:
  *     peer - - [date] "request line" status bytes "referer" "user agent"\n
- * Pure but for the buffer's memory. Every byte outside printable ASCII, the quote and the backslash are written as \xNN, so that
- * no peer can forge a line or reach a terminal. Each of the three quoted parts is cut at LOGLINE_PART_MAX bytes of input
- * (then ends in "..."); an absent one is "-".
+ * Pure but for the buffer's memory. Every byte outside printable ASCII, the quote and the backslash are written as
+ * \xNN, so that no peer can forge a line or reach a terminal. Each of the three quoted parts is cut at LOGLINE_PART_MAX
+ * bytes of input (then ends in "..."); an absent one is "-".
  */
 #ifndef SHUNT_HTTP_LOGLINE_H
 #define SHUNT_HTTP_LOGLINE_H

@@ -1,0 +1,25 @@
+/* field: what the fields of a request head say about it (RFC 9110, RFC 9112 3.2, 6, 9.3). Pure. */
+#ifndef SHUNT_HTTP_FIELD_H
+#define SHUNT_HTTP_FIELD_H
+
+#include "http/request.h"
+
+/* A request whose fields are being read: what was seen so far. */
+struct fields {
+    struct request *request; /* its request line is read */
+    bool host, content_length, transfer_encoding;
+    bool close, keep_alive; /* said by Connection */
+};
+
+static inline void fields_init(struct fields *fields, struct request *request)
+{
+    *fields = (struct fields){.request = request};
+}
+
+/* Takes the next field in, its value trimmed. 0, or an HTTP status: 400, 417, 501. */
+int fields_take(struct fields *fields, struct slice name, struct slice value);
+
+/* No more fields: draws the conclusions. 0, or 400. */
+int fields_finish(struct fields *fields);
+
+#endif

@@ -1,0 +1,73 @@
+#include "http/head.h"
+
+#include "http/date.h"
+#include "http/status.h"
+
+enum { NUMBER_MAX = 20 }; /* digits of UINT64_MAX */
+
+/* The decimal digits of a number, at the end of `digits`. */
+static struct slice print_number(uint64_t number, char digits[NUMBER_MAX])
+{
+    char *at = digits + NUMBER_MAX;
+    do
+        *--at = (char)('0' + number % 10);
+    while ((number /= 10) > 0);
+    return (struct slice){at, (size_t)(digits + NUMBER_MAX - at)};
+}
+
+/* Appends all parts, or none. */
+static int append_parts(struct buffer *out, const struct slice *parts, size_t count)
+{
+    size_t len = 0;
+    for (size_t i = 0; i < count; i++)
+        len += parts[i].len;
+    if (buffer_reserve(out, len) < 0)
+        return -1;
+    for (size_t i = 0; i < count; i++)
+        buffer_append(out, parts[i]); /* there is room */
+    return 0;
+}
+
+int head_begin(struct buffer *out, int status, const char *date)
+{
+    const struct slice parts[] = {
+        status_line(status), SLICE("Date: "), {date, DATE_LEN}, SLICE("\r\nServer: shunt\r\n")};
+    return append_parts(out, parts, sizeof parts / sizeof *parts);
+}
+
+int head_field(struct buffer *out, struct slice name, struct slice value)
+{
+    const struct slice parts[] = {name, SLICE(": "), value, SLICE("\r\n")};
+    return append_parts(out, parts, sizeof parts / sizeof *parts);
+}
+
+int head_number(struct buffer *out, struct slice name, uint64_t number)
+{
+    char digits[NUMBER_MAX];
+    return head_field(out, name, print_number(number, digits));
+}
+
+int head_content_range(struct buffer *out, uint64_t first, uint64_t length, uint64_t size)
+{
+    char a[NUMBER_MAX], b[NUMBER_MAX], c[NUMBER_MAX];
+    const struct slice start = SLICE("Content-Range: bytes "), slash = SLICE("/"), crlf = SLICE("\r\n");
+    if (length == 0) {
+        const struct slice none[] = {start, SLICE("*"), slash, print_number(size, c), crlf};
+        return append_parts(out, none, sizeof none / sizeof *none);
+    }
+    const struct slice some[] = {
+        start, print_number(first, a), SLICE("-"), print_number(first + length - 1, b),
+        slash, print_number(size, c),  crlf,
+    };
+    return append_parts(out, some, sizeof some / sizeof *some);
+}
+
+int head_end(struct buffer *out)
+{
+    return buffer_append(out, SLICE("\r\n"));
+}
+
+size_t head_date_offset(int status)
+{
+    return status_line(status).len + SLICE("Date: ").len;
+}
