@@ -1,0 +1,95 @@
+/*
+ * entry: what one normalised path turned out to be: a file ready to be sent, a directory to be redirected to, a refusal.
+ *
+ * An entry never changes once it is made, but for the words marked as its cache's. So any thread may send from it, and whoever
+ * drops the last reference frees it, on whatever thread that is: a connection may end anywhere.
+ *
+ * A small file is in memory, whole, right behind its ready-made head; of a larger one the entry keeps an open descriptor.
+ * Docroot files are never mapped: a file that shrinks under a mapping is a SIGBUS.
+ */
+#ifndef SHUNT_FILES_ENTRY_H
+#define SHUNT_FILES_ENTRY_H
+
+#include "base/buffer.h"
+#include "http/conditional.h"
+#include "http/etag.h"
+#include "os/beneath.h"
+
+#include <stdatomic.h>
+#include <stdint.h>
+
+enum {
+    ENTRY_BODY_MAX = 65536, /* bytes: a larger body stays in its file (one send of 64 kB costs what sendfile costs) */
+};
+
+/* What tells one state of a file from another. */
+struct entry_identity {
+    dev_t device;
+    ino_t inode;
+    uint64_t size;
+    struct timespec modified, changed;
+};
+
+struct entry {
+    int status; /* 200; 301: a directory asked for without its slash; 403, 404, 500: why there is nothing */
+    int fd;     /* the open file of a body that isn't in memory, else -1 */
+    struct entry_identity identity;
+    uint64_t size; /* of the body, in bytes */
+    struct slice type; /* static text */
+    struct validators validators; /* the tag points into `tag` */
+    char tag[ETAG_MAX];
+    char *image;       /* the head of a plain 200, and behind it the body where that is in memory; owned */
+    uint32_t head_len; /* bytes of image that are head */
+    bool in_memory;    /* the body is in image */
+    bool never_cold;   /* the file lies in a file system that is memory */
+
+    _Atomic uint32_t references;
+
+    /* Its cache's, touched by the cache's thread only. */
+    uint64_t checked_ms;       /* when the entry was last known to be true */
+    uint64_t hot_ms, hot_upto; /* when the file's first hot_upto bytes were last known to be in the page cache */
+    struct entry *chain, *older, *newer;
+    uint64_t hash;
+    char *path; /* owned */
+    uint32_t path_len;
+};
+
+/*
+ * Finds out what `path` is: normalised, NUL-ended, beginning with "/"; one that ends in "/" is a directory's, and stands for its
+ * index.html. The one way to open a file: containment, kinds of file and permissions are looked at here and nowhere else.
+ *
+ * The entry, with one reference, which is the caller's; it is never NULL for reasons that lie in the path. NULL with errno:
+ * EAGAIN (mode is BENEATH_NOW, and this would have slept), EMFILE, ENFILE, ENOMEM.
+ */
+struct entry *entry_open(int root, struct slice path, enum beneath_mode mode, uint64_t now_ms);
+
+/* Appends what the entry has to say in a head: Content-Type, Last-Modified, ETag, Accept-Ranges. 0, or -1 with errno ENOMEM. */
+int entry_put_fields(const struct entry *entry, struct buffer *head);
+
+/* Whether the path still leads to what the entry was made of: 1 or 0, or -1 with errno as for entry_open. */
+int entry_still_holds(const struct entry *entry, int root, struct slice path, enum beneath_mode mode);
+
+/* Whether the file's bytes from `offset` are in the page cache, as far as a few samples tell: sending them will not wait for a
+ * disk. False where the file system can't say. */
+bool entry_is_hot(const struct entry *entry, uint64_t offset, uint64_t length);
+
+/* Reads these bytes of the file, so that they are in the page cache. Sleeps. 0, or -1 with errno. */
+int entry_warm(const struct entry *entry, uint64_t offset, uint64_t length);
+
+/* The body, where it is in memory. */
+static inline const char *entry_body(const struct entry *entry)
+{
+    return entry->image + entry->head_len;
+}
+
+/* One more reference. */
+static inline struct entry *entry_hold(struct entry *entry)
+{
+    atomic_fetch_add_explicit(&entry->references, 1, memory_order_relaxed);
+    return entry;
+}
+
+/* One reference less; the last one frees the entry and closes its file. NULL is fine. */
+void entry_drop(struct entry *entry);
+
+#endif

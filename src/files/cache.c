@@ -1,0 +1,155 @@
+#include "files/cache.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/random.h>
+#include <time.h>
+
+/* What an entry costs beside its bytes, roughly. */
+enum { ENTRY_OVERHEAD = sizeof(struct entry) + 64 };
+
+/* Mixes eight bytes at a time with a secret seed: a peer that can choose paths can't choose collisions. */
+static uint64_t mix(uint64_t hash, uint64_t value)
+{
+    hash = (hash ^ value) * 0x9e3779b97f4a7c15ULL;
+    return hash ^ (hash >> 32);
+}
+
+static uint64_t hash_path(uint64_t seed, struct slice path)
+{
+    uint64_t hash = seed ^ path.len, value;
+    for (; path.len >= 8; path = (struct slice){path.at + 8, path.len - 8}) {
+        memcpy(&value, path.at, 8);
+        hash = mix(hash, value);
+    }
+    value = 0;
+    if (path.len > 0)
+        memcpy(&value, path.at, path.len);
+    return mix(mix(hash, value), seed);
+}
+
+static uint64_t cost(const struct entry *entry)
+{
+    return ENTRY_OVERHEAD + entry->path_len + entry->head_len + (entry->in_memory ? entry->size : 0);
+}
+
+int cache_open(struct cache *cache, const struct cache_limits *limits)
+{
+    uint64_t buckets = 64;
+    while (buckets < limits->entries)
+        buckets *= 2;
+    *cache = (struct cache){.limits = *limits, .mask = buckets - 1};
+    if (getrandom(&cache->seed, sizeof cache->seed, GRND_NONBLOCK) != sizeof cache->seed)
+        cache->seed = (uint64_t)time(NULL) ^ (uint64_t)(uintptr_t)cache;
+    cache->buckets = calloc(buckets, sizeof *cache->buckets);
+    return cache->buckets == NULL ? -1 : 0;
+}
+
+void cache_close(struct cache *cache)
+{
+    for (int i = 0; i < 2; i++)
+        while (cache->uses[i].oldest != NULL)
+            cache_remove(cache, cache->uses[i].oldest);
+    free(cache->buckets);
+    cache->buckets = NULL;
+}
+
+/* Entries with an open file and those without are two lists, so that each limit finds its oldest at once. */
+static struct cache_uses *uses_of(struct cache *cache, const struct entry *entry)
+{
+    return &cache->uses[entry->fd >= 0];
+}
+
+static void unlink_use(struct cache_uses *uses, struct entry *entry)
+{
+    *(entry->newer ? &entry->newer->older : &uses->newest) = entry->older;
+    *(entry->older ? &entry->older->newer : &uses->oldest) = entry->newer;
+}
+
+static void link_newest(struct cache_uses *uses, struct entry *entry)
+{
+    entry->older = uses->newest;
+    entry->newer = NULL;
+    *(uses->newest ? &uses->newest->newer : &uses->oldest) = entry;
+    uses->newest = entry;
+}
+
+static bool is_path_of(const struct entry *entry, uint64_t hash, struct slice path)
+{
+    return entry->hash == hash && slice_equal((struct slice){entry->path, entry->path_len}, path);
+}
+
+struct entry *cache_find(struct cache *cache, struct slice path)
+{
+    uint64_t hash = hash_path(cache->seed, path);
+    struct entry *entry = cache->buckets[hash & cache->mask];
+    while (entry != NULL && !is_path_of(entry, hash, path))
+        entry = entry->chain;
+    if (entry == NULL)
+        return NULL;
+    struct cache_uses *uses = uses_of(cache, entry);
+    if (entry != uses->newest) {
+        unlink_use(uses, entry);
+        link_newest(uses, entry);
+    }
+    return entry;
+}
+
+void cache_remove(struct cache *cache, struct entry *entry)
+{
+    struct entry **at = &cache->buckets[entry->hash & cache->mask];
+    while (*at != entry)
+        at = &(*at)->chain;
+    *at = entry->chain;
+    struct cache_uses *uses = uses_of(cache, entry);
+    unlink_use(uses, entry);
+    uses->entries--;
+    cache->bytes -= cost(entry);
+    entry_drop(entry);
+}
+
+/* The oldest go until the limits hold; `keep` stays, whatever it costs: its request is being answered. */
+static void evict(struct cache *cache, const struct entry *keep)
+{
+    struct cache_uses *plain = &cache->uses[0], *files = &cache->uses[1];
+    while (files->entries > cache->limits.files && files->oldest != keep)
+        cache_remove(cache, files->oldest);
+    while (plain->entries + files->entries > cache->limits.entries || cache->bytes > cache->limits.bytes) {
+        struct cache_uses *uses = plain->oldest != NULL && plain->oldest != keep ? plain : files;
+        if (uses->oldest == NULL || uses->oldest == keep)
+            return;
+        cache_remove(cache, uses->oldest);
+    }
+}
+
+struct entry *cache_insert(struct cache *cache, struct slice path, struct entry *entry)
+{
+    struct entry *other = cache_find(cache, path);
+    if (other != NULL)
+        cache_remove(cache, other);
+    entry->path = malloc(path.len + 1);
+    if (entry->path == NULL) {
+        entry_drop(entry);
+        errno = ENOMEM;
+        return NULL;
+    }
+    memcpy(entry->path, path.at, path.len);
+    entry->path[path.len] = '\0';
+    entry->path_len = (uint32_t)path.len;
+    entry->hash = hash_path(cache->seed, path);
+    entry->chain = cache->buckets[entry->hash & cache->mask];
+    cache->buckets[entry->hash & cache->mask] = entry;
+    link_newest(uses_of(cache, entry), entry);
+    uses_of(cache, entry)->entries++;
+    cache->bytes += cost(entry);
+    evict(cache, entry);
+    return entry;
+}
+
+uint32_t cache_shed_files(struct cache *cache)
+{
+    uint32_t shed = 0;
+    for (; cache->uses[1].oldest != NULL; shed++)
+        cache_remove(cache, cache->uses[1].oldest);
+    return shed;
+}

@@ -1,0 +1,300 @@
+#include "files/entry.h"
+
+#include "base/buffer.h"
+#include "http/date.h"
+#include "http/head.h"
+#include "http/media.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+enum {
+    TORN_READS_MAX = 3,        /* a file that changes while it is read is read again so often, then sent from its fd */
+    SAMPLE_EVERY = 128 * 1024, /* the kernel reads ahead in pieces of this size */
+    WARM_CHUNK = 64 * 1024,
+    MTIME_MEANS_NOTHING = 1, /* reproducible builds set 0 or 1: no date to tell anyone */
+};
+
+static const struct slice index_name = {"index.html", 10};
+
+/* errno of an open → status of the reply; 0: not the path's fault, so no entry. */
+static int status_of_errno(int error)
+{
+    switch (error) {
+    case EAGAIN:
+    case EMFILE:
+    case ENFILE:
+    case ENOMEM:
+        return 0;
+    case ENOENT:
+    case ENOTDIR:
+    case ENAMETOOLONG:
+    case ELOOP:
+    case EXDEV: /* leads outside the root */
+    case ENXIO: /* a socket, or a device without a driver */
+    case ENODEV:
+    case EINVAL:
+        return 404;
+    case EACCES:
+    case EPERM:
+        return 403;
+    default:
+        return 500;
+    }
+}
+
+static struct entry_identity identity_of(const struct stat *st)
+{
+    return (struct entry_identity){
+        .device = st->st_dev,
+        .inode = st->st_ino,
+        .size = (uint64_t)st->st_size,
+        .modified = st->st_mtim,
+        .changed = st->st_ctim,
+    };
+}
+
+static bool same_time(struct timespec a, struct timespec b)
+{
+    return a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec;
+}
+
+static bool same_identity(const struct entry_identity *a, const struct entry_identity *b)
+{
+    return a->device == b->device && a->inode == b->inode && a->size == b->size &&
+           same_time(a->modified, b->modified) && same_time(a->changed, b->changed);
+}
+
+static struct entry *new_entry(int status, uint64_t now_ms)
+{
+    struct entry *entry = calloc(1, sizeof *entry);
+    if (entry == NULL)
+        return NULL;
+    entry->status = status;
+    entry->fd = -1;
+    entry->checked_ms = now_ms;
+    atomic_init(&entry->references, 1);
+    return entry;
+}
+
+void entry_drop(struct entry *entry)
+{
+    if (entry == NULL || atomic_fetch_sub_explicit(&entry->references, 1, memory_order_acq_rel) != 1)
+        return;
+    if (entry->fd >= 0)
+        close(entry->fd);
+    free(entry->image);
+    free(entry->path);
+    free(entry);
+}
+
+/* Opens what the path stands for. The fd, or -1 with errno. */
+static int open_path(int root, struct slice path, enum beneath_mode mode)
+{
+    const char *relative = path.at + 1;
+    if (path.at[path.len - 1] != '/')
+        return beneath_open(root, relative, mode);
+    char name[PATH_MAX];
+    if (path.len - 1 + index_name.len >= sizeof name) {
+        errno = ENAMETOOLONG;
+        return -1;
+    }
+    memcpy(name, relative, path.len - 1);
+    memcpy(name + path.len - 1, index_name.at, index_name.len + 1);
+    return beneath_open(root, name, mode);
+}
+
+/* One read at an offset; in BENEATH_NOW one that doesn't sleep. Bytes, or -1 with errno, EAGAIN where it would have slept. */
+static ssize_t read_some(const struct entry *entry, char *to, size_t len, off_t offset, enum beneath_mode mode)
+{
+    if (mode == BENEATH_WAIT || entry->never_cold)
+        return pread(entry->fd, to, len, offset);
+    ssize_t n = beneath_read_now(entry->fd, to, len, offset);
+    if (n < 0 && errno == EOPNOTSUPP)
+        errno = EAGAIN; /* no way to tell: let a thread that may sleep find out */
+    return n;
+}
+
+/* Reads the whole body behind the head. 1: it is there; 0: the file is changing under us; -1 with errno. */
+static int read_body(struct entry *entry, enum beneath_mode mode)
+{
+    char *body = entry->image + entry->head_len;
+    uint64_t len = 0;
+    while (len < entry->size) {
+        ssize_t n = read_some(entry, body + len, entry->size - len, (off_t)len, mode);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            return (int)n;
+        len += (uint64_t)n;
+    }
+    struct stat after;
+    if (fstat(entry->fd, &after) < 0)
+        return -1;
+    struct entry_identity identity = identity_of(&after);
+    return same_identity(&identity, &entry->identity);
+}
+
+/* Type and validators of the file that was opened for `path`. */
+static void describe(struct entry *entry, struct slice path)
+{
+    entry->type = media_type(path.at[path.len - 1] == '/' ? index_name : path);
+    struct timespec modified = entry->identity.modified;
+    entry->validators.etag = (struct slice){
+        entry->tag, etag_format(modified.tv_sec, (uint32_t)modified.tv_nsec, entry->size, entry->tag)};
+    entry->validators.last_modified = modified.tv_sec;
+    entry->validators.has_last_modified = modified.tv_sec > MTIME_MEANS_NOTHING;
+}
+
+int entry_put_fields(const struct entry *entry, struct buffer *head)
+{
+    if (head_field(head, SLICE("Content-Type"), entry->type) < 0)
+        return -1;
+    if (entry->validators.has_last_modified) {
+        char modified[DATE_LEN];
+        date_format(entry->validators.last_modified, modified);
+        if (head_field(head, SLICE("Last-Modified"), (struct slice){modified, DATE_LEN}) < 0)
+            return -1;
+    }
+    if (head_field(head, SLICE("ETag"), entry->validators.etag) < 0)
+        return -1;
+    return head_field(head, SLICE("Accept-Ranges"), SLICE("bytes"));
+}
+
+/* The ready head of a plain 200, with room behind it for the body where that is to be in memory. 0 or -1. */
+static int make_image(struct entry *entry, bool with_body)
+{
+    struct buffer head;
+    char date[DATE_LEN];
+    buffer_init(&head);
+    date_format(0, date); /* overwritten in each reply */
+    bool made = head_begin(&head, 200, date) == 0 && entry_put_fields(entry, &head) == 0 &&
+                head_number(&head, SLICE("Content-Length"), entry->size) == 0 && head_end(&head) == 0;
+    free(entry->image);
+    entry->image = made ? malloc(buffer_length(&head) + (with_body ? entry->size : 0)) : NULL;
+    if (entry->image != NULL) {
+        entry->head_len = (uint32_t)buffer_length(&head);
+        memcpy(entry->image, buffer_bytes(&head).at, entry->head_len);
+    }
+    buffer_fini(&head);
+    return entry->image == NULL ? -1 : 0;
+}
+
+/* Fills in all that a regular file's entry has. 1, 0 (the file changed meanwhile: once more), or -1 with errno. */
+static int load(struct entry *entry, struct slice path, enum beneath_mode mode, bool with_body)
+{
+    struct stat st;
+    if (fstat(entry->fd, &st) < 0)
+        return -1;
+    entry->identity = identity_of(&st);
+    entry->size = entry->identity.size;
+    describe(entry, path);
+    with_body = with_body && entry->size <= ENTRY_BODY_MAX;
+    if (make_image(entry, with_body) < 0)
+        return -1;
+    if (!with_body)
+        return 1;
+    int whole = read_body(entry, mode);
+    entry->in_memory = whole == 1;
+    return whole;
+}
+
+static int load_file(struct entry *entry, struct slice path, enum beneath_mode mode)
+{
+    entry->never_cold = beneath_in_memory(entry->fd);
+    int loaded = 0;
+    for (int i = 0; i < TORN_READS_MAX && loaded == 0; i++)
+        loaded = load(entry, path, mode, true);
+    if (loaded == 0) /* somebody writes and writes: send from the descriptor, exactly what the head announces */
+        loaded = load(entry, path, mode, false);
+    if (entry->in_memory) {
+        close(entry->fd);
+        entry->fd = -1;
+    }
+    return loaded == 1 ? 0 : -1;
+}
+
+static int status_of_kind(const struct stat *st, struct slice path)
+{
+    if (S_ISREG(st->st_mode))
+        return 200;
+    return S_ISDIR(st->st_mode) && path.at[path.len - 1] != '/' ? 301 : 404;
+}
+
+/* An entry for a path that could not be opened or read, by errno. */
+static struct entry *refusal(int error, uint64_t now_ms)
+{
+    int status = status_of_errno(error);
+    errno = error;
+    return status == 0 ? NULL : new_entry(status, now_ms);
+}
+
+struct entry *entry_open(int root, struct slice path, enum beneath_mode mode, uint64_t now_ms)
+{
+    int fd = open_path(root, path, mode);
+    if (fd < 0)
+        return refusal(errno, now_ms);
+    struct stat st;
+    int status = fstat(fd, &st) < 0 ? 500 : status_of_kind(&st, path);
+    struct entry *entry = new_entry(status, now_ms);
+    if (entry == NULL || status != 200) {
+        close(fd);
+        return entry;
+    }
+    entry->fd = fd;
+    if (load_file(entry, path, mode) == 0)
+        return entry;
+    int error = errno;
+    entry_drop(entry);
+    return refusal(error, now_ms);
+}
+
+int entry_still_holds(const struct entry *entry, int root, struct slice path, enum beneath_mode mode)
+{
+    int fd = open_path(root, path, mode);
+    if (fd < 0) {
+        int status = status_of_errno(errno);
+        return status == 0 ? -1 : status == entry->status;
+    }
+    struct stat st;
+    bool holds = fstat(fd, &st) == 0 && status_of_kind(&st, path) == entry->status;
+    if (holds && entry->status == 200) {
+        struct entry_identity identity = identity_of(&st);
+        holds = same_identity(&identity, &entry->identity);
+    }
+    close(fd);
+    return holds;
+}
+
+static bool byte_is_hot(const struct entry *entry, uint64_t offset)
+{
+    char byte;
+    return beneath_read_now(entry->fd, &byte, 1, (off_t)offset) >= 0;
+}
+
+bool entry_is_hot(const struct entry *entry, uint64_t offset, uint64_t length)
+{
+    if (entry->never_cold || length == 0)
+        return true;
+    for (uint64_t at = offset; at < offset + length; at += SAMPLE_EVERY)
+        if (!byte_is_hot(entry, at))
+            return false;
+    return byte_is_hot(entry, offset + length - 1);
+}
+
+int entry_warm(const struct entry *entry, uint64_t offset, uint64_t length)
+{
+    char chunk[WARM_CHUNK];
+    while (length > 0) {
+        ssize_t n = pread(entry->fd, chunk, length < sizeof chunk ? length : sizeof chunk, (off_t)offset);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0) /* 0: the file shrank, which whoever sends from it will see */
+            return (int)n;
+        offset += (uint64_t)n;
+        length -= (uint64_t)n;
+    }
+    return 0;
+}
