@@ -1,0 +1,143 @@
+/*
+ * conn: one connection's life: read, reply, write, and what it needs next.
+ *
+ * A connection knows no thread. conn_read, conn_write and conn_block each do as much as the socket (or the disk) gives at
+ * once, and return the stage that the connection needs next; whoever called routes it there. Between two calls it is described
+ * wholly by the struct below, so that any thread may make the next one.
+ *
+ *                 bytes, none of a head ─────► IDLE ◄──────────────┐
+ *   FRESH ──►  some of a head ───────────────► HEAD ──► 408        │ all sent
+ *              a head, not its body ─────────► BODY                │
+ *              a whole request ──────────────► REPLY ──────────────┤
+ *                                                └─ last reply ──► LINGER ──► closed
+ *
+ * A connection that waits for its next request holds no memory but the struct: bytes live in the thread's scratch buffers,
+ * and only what is left over, of a request or of a reply in pieces, moves into buffers of the connection's own.
+ */
+#ifndef SHUNT_CONN_CONN_H
+#define SHUNT_CONN_CONN_H
+
+#include "base/buffer.h"
+#include "base/ring.h"
+#include "os/socket.h"
+#include "reply/reply.h"
+
+/* What a connection needs next. */
+enum stage {
+    STAGE_READ = 1, /* its socket readable (or, with unread requests in hand, writable): conn_read */
+    STAGE_WRITE,    /* its socket writable: conn_write */
+    STAGE_BLOCK,    /* something that may sleep: conn_block, on a thread that polls no sockets */
+    STAGE_CLOSE,    /* nothing: conn_fini */
+};
+
+/* What it is waiting for: decides which deadline it has, and what happens when that passes. */
+enum conn_phase {
+    PHASE_FRESH = 1, /* accepted, silent so far */
+    PHASE_IDLE,      /* between requests, at home */
+    PHASE_HEAD,      /* in the middle of a request head */
+    PHASE_BODY,      /* in the middle of a request body, which is discarded */
+    PHASE_REPLY,     /* replies are being sent, or requests in hand wait for the peer to take some */
+    PHASE_RETURNED,  /* between requests, passed home, where no event has been seen yet */
+    PHASE_BLOCKED,   /* on its way to or from a thread that may sleep: no deadline */
+    PHASE_LINGER,    /* all sent and said; reading until the peer has seen it, so that no reset destroys it */
+};
+
+/* The limits of a connection; the same for all, and they never change. Times in milliseconds, defaults in brackets. */
+struct conn_limits {
+    struct request_limits request;
+    uint64_t body_max;      /* bytes of a request body that are read and discarded [1 MiB]; more is 413, and the end */
+    uint32_t turn_bytes;    /* bytes a connection may send before others get their turn [2 MiB] */
+    uint32_t head_ms;       /* for a complete request head, from its first byte or from accept [10 s] */
+    uint32_t keepalive_ms;  /* between requests, and for a request body [60 s] */
+    uint32_t send_ms;       /* for a peer that takes nothing at all [60 s] */
+    bool assume_cold;       /* treat every file as if it weren't in the page cache: for tests of that way */
+};
+
+enum { CONN_LINGER_MS = 5000 };
+
+struct conn_record; /* what the access log will say of a reply that isn't finished */
+
+struct conn {
+    int fd;
+    uint16_t home;      /* the worker that it was given to */
+    uint8_t stage;      /* enum stage: what runs at its next event */
+    uint8_t phase;      /* enum conn_phase */
+    uint32_t interest;  /* what its poller was last told */
+    int unsent;         /* bytes the peer had not acknowledged when last looked, see conn_takes() */
+    struct socket_peer peer;
+
+    bool pending;   /* `in` may hold whole requests: don't wait for more bytes */
+    bool closing;   /* no further request is read */
+    bool lingering; /* the peer may still be sending: end by PHASE_LINGER */
+    bool refused;   /* over the limit of connections: its answer is 503 */
+    bool looked_up; /* conn_block has been here: `found` is its outcome, NULL when there were no descriptors */
+    bool cold;      /* the next bytes of the body aren't in memory */
+
+    struct buffer in;  /* read, not yet answered */
+    struct buffer out; /* answered, not yet sent */
+    uint64_t discard;  /* bytes of a request body still to come */
+    struct entry *found;
+
+    /* The rest of the body that follows `out`: a reference to its entry, or NULL. */
+    struct entry *body;
+    uint64_t body_offset, body_length;
+    uint64_t hot_upto; /* the body's file is in memory up to this offset, as far as we know */
+    struct conn_record *record;
+};
+
+/* Counted by the thread that does the work, read by anyone. */
+struct conn_counters {
+    _Atomic uint64_t requests, bytes_sent;
+};
+
+/* What a thread lends to the connections that it runs. */
+struct conn_env {
+    const struct conn_limits *limits;
+    struct replier replier; /* its cache is NULL on threads that never run conn_read */
+    struct clock clock;
+    char date[DATE_LEN];
+    struct buffer in, out; /* scratch, empty between calls */
+    struct ring *access;   /* access log lines go here; NULL: no log */
+    struct buffer line;    /* scratch for one of them */
+    bool logged;           /* set when a line was put: the logger may have to be told */
+    struct conn_counters counters;
+    bool draining; /* the server is stopping: every reply is a connection's last */
+    bool rearm;    /* set by the calls below when the connection's deadline is to be counted from now */
+};
+
+/* 0, or -1 with errno ENOMEM; what was made so far is conn_env_close's. */
+int conn_env_open(struct conn_env *env, const struct conn_limits *limits, const struct site *site, struct cache *cache,
+                  struct ring *access);
+void conn_env_close(struct conn_env *env);
+
+/* Reads the clock; formats the date when the second has changed. Once a turn of the thread's loop. */
+void conn_env_tick(struct conn_env *env);
+
+/* A connection just accepted. Can't fail. `refused`: there are too many. */
+void conn_open(struct conn *c, int fd, const struct socket_peer *peer, uint16_t home, bool refused);
+
+/* Gives back all that it holds, and logs a reply that was cut off. On any thread. The descriptor is the caller's to close, once
+ * nobody is the connection's owner any more. */
+void conn_fini(struct conn *c, struct conn_env *env);
+
+enum stage conn_read(struct conn *c, struct conn_env *env);
+enum stage conn_write(struct conn *c, struct conn_env *env);
+enum stage conn_block(struct conn *c, struct conn_env *env);
+
+/* What a poller is to watch for, so that the next stage runs: POLLER_… */
+uint32_t conn_interest(const struct conn *c, enum stage next);
+
+/* Milliseconds that it may stay as it is from now on; 0: as long as it likes. */
+uint32_t conn_patience(const struct conn *c, const struct conn_limits *limits);
+
+/* Whether the peer has acknowledged bytes since the last call: it is slow, but it takes. */
+bool conn_takes(struct conn *c);
+
+/* Its deadline has passed: tells the peer (408) where that helps, and shuts the socket down. The event that follows makes
+ * conn_read or conn_write return STAGE_CLOSE. Never closes: the descriptor may be on its way into a poller. */
+void conn_expire(struct conn *c, struct conn_env *env);
+
+/* How long it has waited without a request in the making, in milliseconds; 0 when it is busy. `deadline_ms`: its own. */
+uint64_t conn_idle_ms(const struct conn *c, const struct conn_limits *limits, uint64_t deadline_ms, uint64_t now_ms);
+
+#endif

@@ -1,0 +1,68 @@
+/*
+ * table: every connection that can be, by its descriptor's number; and who owns it.
+ *
+ * A connection has one owner at every instant: the thread that may touch it. To pass it on, the old owner stores a fresh deadline and
+ * the new owner, with release order, before the socket is registered with the new owner's poller; from that store on it must not
+ * touch the connection again. An event carries descriptor and generation: it is the new owner's only if both still hold, so
+ * events of a socket that was passed or closed meanwhile fall on the floor.
+ *
+ * The slots lie apart from the connections, small and flat, since each worker walks them once a second for its own that are past
+ * their deadline. Memory is committed as descriptors are used.
+ */
+#ifndef SHUNT_CONN_TABLE_H
+#define SHUNT_CONN_TABLE_H
+
+#include "conn/conn.h"
+
+#include <stdatomic.h>
+
+enum { OWNER_NOBODY = 0 }; /* owners are numbered from 1 */
+
+struct conn_slot {
+    _Atomic uint64_t deadline_ms; /* monotonic; 0: none */
+    _Atomic uint32_t owner;
+    _Atomic uint32_t generation; /* of the descriptor: how many connections it has been */
+};
+
+struct conn_table {
+    struct conn *conns; /* mapped, `size` of them */
+    struct conn_slot *slots;
+    int size;          /* descriptors 0 … size - 1 have a place */
+    _Atomic int top;   /* one past the largest descriptor ever used */
+};
+
+/* 0, or -1 with errno ENOMEM. */
+int conn_table_open(struct conn_table *table, int size);
+void conn_table_close(struct conn_table *table);
+
+/* A new connection's place: fd must be below table->size, and nobody's. The caller owns it, as `owner`. */
+struct conn *conn_table_claim(struct conn_table *table, int fd, uint32_t owner);
+
+/* Gives the place up; to be called before the descriptor is closed. */
+void conn_table_release(struct conn_table *table, int fd);
+
+/* The key that a poller is given for fd in its present generation. */
+uint64_t conn_table_key(const struct conn_table *table, int fd);
+
+/* The connection that an event with this key is about, if `owner` owns it and it is still the same; else NULL. */
+struct conn *conn_table_find(struct conn_table *table, uint64_t key, uint32_t owner);
+
+/* Whether `owner` owns fd now. For walking over all of them. */
+static inline bool conn_table_owns(const struct conn_table *table, int fd, uint32_t owner)
+{
+    return atomic_load_explicit(&table->slots[fd].owner, memory_order_acquire) == owner;
+}
+
+/* The owner's: when the connection's patience ends, monotonic milliseconds; 0: never. */
+static inline void conn_table_set_deadline(struct conn_table *table, int fd, uint64_t deadline_ms)
+{
+    atomic_store_explicit(&table->slots[fd].deadline_ms, deadline_ms, memory_order_relaxed);
+}
+
+/* Passes ownership on. Everything stored before is seen by the new owner. */
+static inline void conn_table_pass(struct conn_table *table, int fd, uint32_t owner)
+{
+    atomic_store_explicit(&table->slots[fd].owner, owner, memory_order_release);
+}
+
+#endif

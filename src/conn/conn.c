@@ -1,0 +1,118 @@
+#include "conn/conn.h"
+
+#include "conn/record.h"
+#include "os/poller.h"
+
+#include <stdlib.h>
+
+enum { SCRATCH = 65536 }; /* bytes a thread receives into, and replies into before it sends */
+
+int conn_env_open(struct conn_env *env, const struct conn_limits *limits, const struct site *site, struct cache *cache,
+                  struct ring *access)
+{
+    *env = (struct conn_env){.limits = limits, .access = access};
+    env->replier = (struct replier){.site = site, .cache = cache, .clock = &env->clock, .date = env->date};
+    size_t scratch = limits->request.head_max < SCRATCH / 2 ? SCRATCH : 2 * (size_t)limits->request.head_max;
+    if (buffer_reserve(&env->in, scratch) < 0 || buffer_reserve(&env->out, SCRATCH + REPLY_ROOM) < 0)
+        return -1;
+    env->replier.path = malloc(limits->request.head_max + 1);
+    if (env->replier.path == NULL)
+        return -1;
+    conn_env_tick(env);
+    return 0;
+}
+
+void conn_env_close(struct conn_env *env)
+{
+    buffer_fini(&env->in);
+    buffer_fini(&env->out);
+    buffer_fini(&env->line);
+    free(env->replier.path);
+    env->replier.path = NULL;
+}
+
+void conn_env_tick(struct conn_env *env)
+{
+    if (clock_tick(&env->clock))
+        date_format(env->clock.second, env->date);
+}
+
+void conn_open(struct conn *c, int fd, const struct socket_peer *peer, uint16_t home, bool refused)
+{
+    *c = (struct conn){
+        .fd = fd,
+        .home = home,
+        .stage = STAGE_READ,
+        .phase = PHASE_FRESH,
+        .peer = *peer,
+        .refused = refused,
+    };
+}
+
+void conn_fini(struct conn *c, struct conn_env *env)
+{
+    record_end(env, c, c->body_length);
+    buffer_fini(&c->in);
+    buffer_fini(&c->out);
+    entry_drop(c->found);
+    entry_drop(c->body);
+    c->found = c->body = NULL;
+}
+
+uint32_t conn_interest(const struct conn *c, enum stage next)
+{
+    if (next == STAGE_WRITE)
+        return POLLER_OUT;
+    /* Requests in hand bring no read event. A peer that takes what it asked for brings a write event. */
+    return c->pending ? POLLER_IN | POLLER_OUT : POLLER_IN;
+}
+
+uint32_t conn_patience(const struct conn *c, const struct conn_limits *limits)
+{
+    switch ((enum conn_phase)c->phase) {
+    case PHASE_FRESH:
+    case PHASE_HEAD:
+        return limits->head_ms;
+    case PHASE_IDLE:
+    case PHASE_RETURNED:
+    case PHASE_BODY:
+        return limits->keepalive_ms;
+    case PHASE_REPLY:
+        return limits->send_ms;
+    case PHASE_LINGER:
+        return CONN_LINGER_MS;
+    case PHASE_BLOCKED:
+        break;
+    }
+    return 0;
+}
+
+bool conn_takes(struct conn *c)
+{
+    int unsent = socket_unsent(c->fd);
+    bool takes = unsent >= 0 && unsent < c->unsent;
+    c->unsent = unsent;
+    return takes;
+}
+
+void conn_expire(struct conn *c, struct conn_env *env)
+{
+    if (c->phase == PHASE_HEAD) {
+        struct reply reply = {.close = true};
+        size_t sent;
+        buffer_clear(&env->out);
+        if (reply_refuse(env->date, 408, false, &env->out, &reply) == 0)
+            socket_send(c->fd, env->out.bytes, buffer_length(&env->out), &sent);
+        record_now(env, c, NULL, 408, reply.body_bytes);
+    }
+    socket_shutdown(c->fd);
+    c->phase = PHASE_LINGER;
+}
+
+uint64_t conn_idle_ms(const struct conn *c, const struct conn_limits *limits, uint64_t deadline_ms, uint64_t now_ms)
+{
+    if (c->phase != PHASE_IDLE && c->phase != PHASE_RETURNED && c->phase != PHASE_FRESH)
+        return 0;
+    uint64_t since_ms = deadline_ms - conn_patience(c, limits);
+    return now_ms > since_ms ? now_ms - since_ms : 0;
+}

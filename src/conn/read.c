@@ -1,0 +1,292 @@
+/*
+ * The read stage: bytes in, requests out of them, replies into one buffer, one send.
+ *
+ * All complete requests that one recv() brought are answered before anything is sent, as long as the replies are small; a
+ * body that isn't takes what was gathered before it along. The loop ends when the bytes do, or when something has to be
+ * waited for: then what is unread moves into the connection's own buffer, and the next stage is what is waited for.
+ */
+#include "conn/steps.h"
+
+#include "conn/record.h"
+
+#include <errno.h>
+
+enum { SEND_AT = 65536 }; /* bytes of gathered replies that are sent without waiting for more */
+
+/* How the loop over requests goes on. */
+enum step {
+    STEP_NEXT = 1, /* look for another request */
+    STEP_WAIT,     /* the bytes end here */
+    STEP_LEAVE,    /* the connection's next stage is decided: *next */
+};
+
+/* One call of conn_read. */
+struct reading {
+    struct conn *c;
+    struct conn_env *env;
+    struct buffer *in, *out; /* the thread's */
+    struct conn_turn turn;
+    uint64_t body_from; /* where in its file the body being sent begins */
+    bool answered;      /* a request was */
+    enum stage next;
+};
+
+static enum step leave(struct reading *r, enum stage next)
+{
+    r->next = next;
+    return STEP_LEAVE;
+}
+
+/* What is unread becomes the connection's, who has whole requests in hand if `pending`. */
+static bool keep_unread(struct reading *r, bool pending)
+{
+    r->c->pending = pending && buffer_length(r->in) > 0;
+    return buffer_append(&r->c->in, buffer_bytes(r->in)) == 0;
+}
+
+/* Leaves with replies unsent. */
+static enum step leave_to_send(struct reading *r)
+{
+    if (!keep_unread(r, true))
+        return leave(r, STAGE_CLOSE);
+    return leave(r, conn_send_later(r->c, r->env, r->out));
+}
+
+/* The file's bytes from its start that were seen in the page cache are believed to be there for a while: its next reader
+ * need not look again. */
+static uint64_t known_hot(const struct entry *entry, const struct conn_env *env)
+{
+    return env->clock.now_ms - entry->hot_ms < REPLY_VALID_MS ? entry->hot_upto : 0;
+}
+
+static void remember_hot(const struct reading *r)
+{
+    struct entry *entry = r->c->body;
+    uint64_t known = known_hot(entry, r->env);
+    if (r->body_from > known || r->c->hot_upto <= known)
+        return;
+    entry->hot_upto = r->c->hot_upto;
+    entry->hot_ms = known > 0 ? entry->hot_ms : r->env->clock.now_ms;
+}
+
+/* Sends all that was gathered. */
+static enum step send_gathered(struct reading *r)
+{
+    enum io io = conn_send(r->c, r->env, r->out, &r->turn);
+    if (r->c->body != NULL)
+        remember_hot(r);
+    switch (io) {
+    case IO_AGAIN:
+        return leave_to_send(r);
+    case IO_FAILED:
+        return leave(r, STAGE_CLOSE);
+    case IO_DONE:
+        break;
+    }
+    conn_finish_reply(r->c, r->env);
+    return STEP_NEXT;
+}
+
+/* No further request is read from this connection. */
+static enum step last_reply(struct reading *r)
+{
+    r->c->closing = true;
+    buffer_clear(r->in);
+    enum step step = send_gathered(r);
+    return step == STEP_NEXT ? leave(r, conn_end(r->c, r->env)) : step;
+}
+
+/* Answers with a status alone, and ends the connection: nobody can tell where the next request begins, or there must be none. */
+static enum step refuse(struct reading *r, const struct request *request, int status)
+{
+    struct reply reply = {.close = true};
+    if (reply_refuse(r->env->date, status, request->method == METHOD_HEAD, r->out, &reply) < 0)
+        return leave(r, STAGE_CLOSE);
+    record_now(r->env, r->c, request, status, reply.body_bytes);
+    r->c->lingering = true;
+    return last_reply(r);
+}
+
+/* The file must be looked for where sleeping is allowed. The replies gathered so far don't wait for that. */
+static enum step leave_to_block(struct reading *r)
+{
+    enum step sent = send_gathered(r);
+    if (sent != STEP_NEXT)
+        return sent;
+    if (!keep_unread(r, true))
+        return leave(r, STAGE_CLOSE);
+    conn_enter(r->c, r->env, PHASE_BLOCKED);
+    return leave(r, STAGE_BLOCK);
+}
+
+static bool has_body(const struct request *request)
+{
+    return request->chunked || request->content_length > 0;
+}
+
+/* Whether the connection ends after this request, whatever its sender wants. A chunked body, and one that its sender may hold back
+ * because it has our final answer already (RFC 9110 10.1.1), are not read: they could be taken for the next request. */
+static bool must_close(const struct reading *r, const struct request *request)
+{
+    return r->env->draining || !request->keep_alive || request->chunked ||
+           request->content_length > r->env->limits->body_max || (request->expect_continue && has_body(request));
+}
+
+/* Takes over what reply_make() decided. */
+static void begin_reply(struct reading *r, const struct request *request, const struct reply *reply)
+{
+    struct conn *c = r->c;
+    r->answered = true;
+    atomic_fetch_add_explicit(&r->env->counters.requests, 1, memory_order_relaxed);
+    c->closing = reply->close;
+    c->discard = request->content_length;
+    if (reply->entry == NULL) {
+        record_now(r->env, c, request, reply->status, reply->body_bytes);
+        return;
+    }
+    record_begin(r->env, c, request, reply->status, reply->body_bytes);
+    c->body = reply->entry;
+    c->body_offset = reply->offset;
+    c->body_length = reply->length;
+    r->body_from = reply->offset;
+    uint64_t known = known_hot(c->body, r->env);
+    c->hot_upto = reply->offset <= known ? known : 0;
+    c->cold = false;
+}
+
+static enum step answer(struct reading *r, const struct request *request, size_t head_len)
+{
+    struct conn *c = r->c;
+    struct entry *found = c->found;
+    bool out_of_files = c->looked_up && found == NULL;
+    c->found = NULL;
+    c->looked_up = false;
+    if (c->refused || out_of_files)
+        return refuse(r, request, 503);
+    if (request->method <= METHOD_HEAD && request->content_length > r->env->limits->body_max)
+        return refuse(r, request, 413);
+    struct reply reply = {.close = must_close(r, request)};
+    if (reply_make(&r->env->replier, request, found, r->out, &reply) < 0)
+        return errno == EAGAIN ? leave_to_block(r) : leave(r, STAGE_CLOSE);
+    begin_reply(r, request, &reply);
+    c->lingering = has_body(request) || buffer_length(r->in) > head_len;
+    buffer_consume(r->in, head_len);
+    if (c->closing)
+        return last_reply(r);
+    return c->body != NULL || buffer_length(r->out) >= SEND_AT ? send_gathered(r) : STEP_NEXT;
+}
+
+/* Forgets what has come of a request's body. */
+static void discard_body(struct reading *r)
+{
+    size_t len = buffer_length(r->in);
+    if (r->c->discard < len)
+        len = (size_t)r->c->discard;
+    buffer_consume(r->in, len);
+    r->c->discard -= len;
+}
+
+/* The turn's bytes are sent: others first, then the requests still in hand. */
+static enum step leave_for_others(struct reading *r)
+{
+    if (buffer_length(r->out) > 0)
+        return leave_to_send(r);
+    conn_enter(r->c, r->env, PHASE_REPLY);
+    return leave(r, keep_unread(r, true) ? STAGE_READ : STAGE_CLOSE);
+}
+
+static enum step next_request(struct reading *r)
+{
+    discard_body(r);
+    if (buffer_length(r->in) == 0)
+        return STEP_WAIT;
+    if (r->turn.left == 0)
+        return leave_for_others(r);
+    struct request request;
+    size_t head_len;
+    int status;
+    switch (request_parse(buffer_bytes(r->in), &r->env->limits->request, &request, &head_len, &status)) {
+    case REQUEST_COMPLETE:
+        return answer(r, &request, head_len);
+    case REQUEST_INVALID:
+        return refuse(r, &request, status);
+    case REQUEST_PARTIAL:
+        break;
+    }
+    return STEP_WAIT;
+}
+
+/* The bytes are used up: sends what was gathered, and names what the connection waits for now. */
+static enum stage settle(struct reading *r)
+{
+    struct conn *c = r->c;
+    if (buffer_length(r->out) > 0 && send_gathered(r) == STEP_LEAVE)
+        return r->next;
+    if (!keep_unread(r, false))
+        return STAGE_CLOSE;
+    enum conn_phase phase = c->discard > 0                ? PHASE_BODY
+                            : buffer_length(&c->in) > 0   ? PHASE_HEAD
+                                                          : PHASE_IDLE;
+    /* A head or a body has one deadline for all its pieces. */
+    if (r->answered || c->phase != phase)
+        conn_enter(c, r->env, phase);
+    if (phase == PHASE_IDLE)
+        buffer_fini(&c->in);
+    return STAGE_READ;
+}
+
+static enum stage answer_all(struct conn *c, struct conn_env *env)
+{
+    struct reading r = {.c = c, .env = env, .in = &env->in, .out = &env->out, .turn = {env->limits->turn_bytes}};
+    enum step step;
+    do
+        step = next_request(&r);
+    while (step == STEP_NEXT);
+    return step == STEP_WAIT ? settle(&r) : r.next;
+}
+
+/* Waits for the peer to have seen our last words and to go: whatever it still sends is thrown away. */
+static enum stage linger(struct conn *c, struct conn_env *env)
+{
+    size_t received;
+    switch (socket_receive(c->fd, env->in.bytes, env->in.size, &received)) {
+    case IO_DONE:
+        return received == 0 ? STAGE_CLOSE : STAGE_READ;
+    case IO_AGAIN:
+        return STAGE_READ;
+    case IO_FAILED:
+        break;
+    }
+    return STAGE_CLOSE;
+}
+
+/* The rest of a head that came without a line's end says nothing new: don't parse it all again for every byte. */
+static bool is_mid_line(const struct conn *c, const struct conn_env *env, struct slice fresh)
+{
+    return c->phase == PHASE_HEAD && buffer_length(&c->in) + fresh.len < env->limits->request.head_max &&
+           memchr(fresh.at, '\n', fresh.len) == NULL;
+}
+
+enum stage conn_read(struct conn *c, struct conn_env *env)
+{
+    if (c->phase == PHASE_LINGER)
+        return linger(c, env);
+    buffer_clear(&env->in);
+    buffer_clear(&env->out);
+    if (buffer_append(&env->in, buffer_bytes(&c->in)) < 0)
+        return STAGE_CLOSE;
+    if (!c->pending) {
+        struct slice fresh = {buffer_tail(&env->in), 0};
+        enum io io = socket_receive(c->fd, buffer_tail(&env->in), buffer_room(&env->in), &fresh.len);
+        if (io == IO_AGAIN)
+            return env->draining && c->phase <= PHASE_IDLE ? STAGE_CLOSE : STAGE_READ;
+        if (io == IO_FAILED || fresh.len == 0)
+            return STAGE_CLOSE;
+        if (is_mid_line(c, env, fresh))
+            return buffer_append(&c->in, fresh) < 0 ? STAGE_CLOSE : STAGE_READ;
+        buffer_extend(&env->in, fresh.len);
+    }
+    buffer_clear(&c->in);
+    c->pending = false;
+    return answer_all(c, env);
+}

@@ -1,0 +1,118 @@
+/*
+ * Sending: the head and as much of the body as the socket takes, in one attempt of at most one turn's bytes.
+ *
+ * Before bytes leave a file, a few samples tell whether they are in the page cache; if not, the connection goes to STAGE_BLOCK
+ * for them, so that no thread that polls sockets ever waits for a disk.
+ */
+#include "conn/steps.h"
+
+#include "conn/record.h"
+#include "os/sendfile.h"
+
+static size_t smaller(uint64_t a, size_t b)
+{
+    return a < b ? (size_t)a : b;
+}
+
+void conn_enter(struct conn *c, struct conn_env *env, enum conn_phase phase)
+{
+    c->phase = (uint8_t)phase;
+    env->rearm = true;
+}
+
+/* Whether the next `len` bytes of the body can be sent without waiting for a disk. */
+static bool body_is_ready(struct conn *c, const struct conn_env *env, size_t len)
+{
+    if (c->body->in_memory || c->body_offset + len <= c->hot_upto)
+        return true;
+    if (env->limits->assume_cold || !entry_is_hot(c->body, c->body_offset, len))
+        return false;
+    c->hot_upto = c->body_offset + len;
+    return true;
+}
+
+static enum io send_head(struct conn *c, struct buffer *head, size_t len, struct conn_turn *turn)
+{
+    size_t sent = 0;
+    enum io io = len > 0 ? socket_send(c->fd, buffer_bytes(head).at, len, &sent) : IO_DONE;
+    buffer_consume(head, sent);
+    turn->left -= sent;
+    return io;
+}
+
+static enum io send_both(struct conn *c, struct buffer *head, size_t body_len, struct conn_turn *turn)
+{
+    struct slice bytes = buffer_bytes(head);
+    size_t head_sent = 0, body_sent = 0;
+    enum io io;
+    if (c->body->in_memory)
+        io = sendfile_memory(c->fd, bytes.at, bytes.len, entry_body(c->body) + c->body_offset, body_len, &head_sent,
+                             &body_sent);
+    else
+        io = sendfile_range(c->fd, bytes.at, bytes.len, c->body->fd, (off_t)c->body_offset, body_len, &head_sent,
+                            &body_sent);
+    buffer_consume(head, head_sent);
+    c->body_offset += body_sent;
+    c->body_length -= body_sent;
+    turn->left -= head_sent + body_sent;
+    return io;
+}
+
+static enum io send_some(struct conn *c, struct conn_env *env, struct buffer *head, struct conn_turn *turn)
+{
+    size_t head_len = smaller(buffer_length(head), turn->left);
+    size_t body_len = smaller(c->body_length, turn->left - head_len);
+    if (body_len == 0)
+        return send_head(c, head, head_len, turn);
+    if (body_is_ready(c, env, body_len))
+        return send_both(c, head, body_len, turn);
+    c->cold = true; /* what is ready goes out meanwhile */
+    return send_head(c, head, head_len, turn);
+}
+
+enum io conn_send(struct conn *c, struct conn_env *env, struct buffer *head, struct conn_turn *turn)
+{
+    size_t before = turn->left;
+    enum io io = send_some(c, env, head, turn);
+    if (turn->left < before) {
+        atomic_fetch_add_explicit(&env->counters.bytes_sent, before - turn->left, memory_order_relaxed);
+        conn_enter(c, env, PHASE_REPLY);
+    }
+    if (io == IO_DONE && (buffer_length(head) > 0 || c->body_length > 0))
+        return IO_AGAIN;
+    return io;
+}
+
+enum stage conn_send_later(struct conn *c, struct conn_env *env, struct buffer *head)
+{
+    if (head != &c->out) {
+        if (buffer_append(&c->out, buffer_bytes(head)) < 0)
+            return STAGE_CLOSE;
+        buffer_clear(head);
+    }
+    if (c->cold) {
+        conn_enter(c, env, PHASE_BLOCKED);
+        return STAGE_BLOCK;
+    }
+    if (c->phase != PHASE_REPLY)
+        conn_enter(c, env, PHASE_REPLY);
+    return STAGE_WRITE;
+}
+
+void conn_finish_reply(struct conn *c, struct conn_env *env)
+{
+    record_end(env, c, 0);
+    entry_drop(c->body);
+    c->body = NULL;
+}
+
+enum stage conn_end(struct conn *c, struct conn_env *env)
+{
+    if (!c->lingering)
+        return STAGE_CLOSE;
+    socket_shutdown_send(c->fd);
+    buffer_fini(&c->in);
+    c->pending = false;
+    conn_enter(c, env, PHASE_LINGER);
+    return STAGE_READ;
+}

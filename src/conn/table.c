@@ -1,0 +1,70 @@
+#include "conn/table.h"
+
+#include <sys/mman.h>
+
+/* Zeroed memory that is committed page by page as it is touched. */
+static void *map_lazily(size_t size)
+{
+    void *at = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    return at == MAP_FAILED ? NULL : at;
+}
+
+int conn_table_open(struct conn_table *table, int size)
+{
+    *table = (struct conn_table){.size = size};
+    table->conns = map_lazily((size_t)size * sizeof *table->conns);
+    table->slots = map_lazily((size_t)size * sizeof *table->slots);
+    if (table->conns != NULL && table->slots != NULL)
+        return 0;
+    conn_table_close(table);
+    return -1;
+}
+
+void conn_table_close(struct conn_table *table)
+{
+    if (table->conns != NULL)
+        munmap(table->conns, (size_t)table->size * sizeof *table->conns);
+    if (table->slots != NULL)
+        munmap(table->slots, (size_t)table->size * sizeof *table->slots);
+    table->conns = NULL;
+    table->slots = NULL;
+}
+
+static void raise_top(struct conn_table *table, int top)
+{
+    int seen = atomic_load_explicit(&table->top, memory_order_relaxed);
+    while (seen < top && !atomic_compare_exchange_weak_explicit(&table->top, &seen, top, memory_order_release,
+                                                                memory_order_relaxed))
+        ;
+}
+
+struct conn *conn_table_claim(struct conn_table *table, int fd, uint32_t owner)
+{
+    struct conn_slot *slot = &table->slots[fd];
+    /* Acquires what the one that had this descriptor before wrote, up to its release. */
+    (void)atomic_load_explicit(&slot->owner, memory_order_acquire);
+    atomic_fetch_add_explicit(&slot->generation, 1, memory_order_relaxed);
+    atomic_store_explicit(&slot->deadline_ms, 0, memory_order_relaxed);
+    atomic_store_explicit(&slot->owner, owner, memory_order_release);
+    raise_top(table, fd + 1);
+    return &table->conns[fd];
+}
+
+void conn_table_release(struct conn_table *table, int fd)
+{
+    atomic_store_explicit(&table->slots[fd].owner, OWNER_NOBODY, memory_order_release);
+}
+
+uint64_t conn_table_key(const struct conn_table *table, int fd)
+{
+    uint64_t generation = atomic_load_explicit(&table->slots[fd].generation, memory_order_relaxed);
+    return generation << 32 | (uint32_t)fd;
+}
+
+struct conn *conn_table_find(struct conn_table *table, uint64_t key, uint32_t owner)
+{
+    int fd = (int)(key & 0xffffffff);
+    if (!conn_table_owns(table, fd, owner) || conn_table_key(table, fd) != key)
+        return NULL;
+    return &table->conns[fd];
+}
