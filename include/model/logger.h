@@ -1,0 +1,51 @@
+/*
+ * logger: one thread that carries the workers' access log lines to a file, so that a slow disk never holds up a request.
+ *
+ * Each worker puts whole lines into a ring of its own; a full ring costs lines, which are counted and told. The logger sleeps
+ * while all rings are empty, and the worker that first has a line then wakes it. A file that was renamed or removed (logrotate)
+ * is opened anew within a second.
+ */
+#ifndef SHUNT_MODEL_LOGGER_H
+#define SHUNT_MODEL_LOGGER_H
+
+#include "base/log.h"
+#include "base/ring.h"
+#include "os/poller.h"
+
+#include <pthread.h>
+
+enum {
+    LOGGER_RING = 1 << 18,  /* bytes of a worker's ring */
+    LOGGER_EVERY_MS = 50,   /* how often a busy log is written */
+    LOGGER_REOPEN_MS = 1000 /* how often the file's name is looked at */
+};
+
+struct engine;
+
+struct logger {
+    struct engine *engine;
+    const char *path; /* NULL: no log, and nothing below is in use */
+    int fd;
+    pthread_t thread;
+    bool started;
+    struct poller poller; /* only ever woken */
+    _Atomic bool sleeping;
+    _Atomic bool stop;
+    char *batch; /* scratch for one write */
+    struct log_gate gate;
+    uint64_t lost_told;
+};
+
+/* Opens the log ("-": standard output, NULL: none). 0, or -1 with errno. */
+int logger_open(struct logger *logger, struct engine *engine, const char *path);
+
+/* Starts the thread; the workers' rings must exist. 0, or -1 with errno. */
+int logger_start(struct logger *logger);
+
+/* Called by a worker that has put lines into its ring. */
+void logger_nudge(struct logger *logger);
+
+/* Writes what is left in the rings and ends. Call it when no worker runs any more. */
+void logger_close(struct logger *logger);
+
+#endif
