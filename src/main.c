@@ -1,0 +1,17 @@
+#include "server/options.h"
+#include "server/serve.h"
+
+/* The command is chosen here, and nothing else is done. */
+int main(int argc, char **argv)
+{
+    struct options options;
+    switch (options_read(&options, argc, argv)) {
+    case OPTIONS_SERVE:
+        return serve(&options);
+    case OPTIONS_DONE:
+        return 0;
+    case OPTIONS_WRONG:
+        break;
+    }
+    return 2;
+}
