@@ -13,7 +13,7 @@
 #include <sys/types.h>
 
 enum beneath_mode {
-    BENEATH_NOW = 1, /* only if it needs no disk: else EAGAIN (RESOLVE_CACHED; without it, as BENEATH_WAIT) */
+    BENEATH_NOW = 1, /* only if it needs no disk: else EAGAIN (RESOLVE_CACHED, Linux 5.12; without openat2: always EAGAIN) */
     BENEATH_WAIT,    /* may sleep */
 };
 

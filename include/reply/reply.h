@@ -32,6 +32,7 @@ struct replier {
     const struct clock *clock;
     const char *date; /* DATE_LEN bytes: the clock's second */
     char *path;       /* scratch for normalising: as many bytes as the longest target, and one */
+    bool assume_cold; /* nothing can be opened without sleeping, as far as we know: for tests of that way */
 };
 
 struct reply {

@@ -11,7 +11,8 @@ int conn_env_open(struct conn_env *env, const struct conn_limits *limits, const 
                   struct ring *access)
 {
     *env = (struct conn_env){.limits = limits, .access = access};
-    env->replier = (struct replier){.site = site, .cache = cache, .clock = &env->clock, .date = env->date};
+    env->replier = (struct replier){.site = site, .cache = cache, .clock = &env->clock, .date = env->date,
+                                    .assume_cold = limits->assume_cold};
     size_t scratch = limits->request.head_max < SCRATCH / 2 ? SCRATCH : 2 * (size_t)limits->request.head_max;
     if (buffer_reserve(&env->in, scratch) < 0 || buffer_reserve(&env->out, SCRATCH + REPLY_ROOM) < 0)
         return -1;

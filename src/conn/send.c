@@ -20,15 +20,17 @@ void conn_enter(struct conn *c, struct conn_env *env, enum conn_phase phase)
     env->rearm = true;
 }
 
-/* Whether the next `len` bytes of the body can be sent without waiting for a disk. */
-static bool body_is_ready(struct conn *c, const struct conn_env *env, size_t len)
+/* How many of the next `len` bytes of the body can be sent without waiting for a disk. */
+static size_t ready_bytes(struct conn *c, const struct conn_env *env, size_t len)
 {
-    if (c->body->in_memory || c->body_offset + len <= c->hot_upto)
-        return true;
+    if (c->body->in_memory)
+        return len;
+    if (c->body_offset < c->hot_upto)
+        return smaller(c->hot_upto - c->body_offset, len);
     if (env->limits->assume_cold || !entry_is_hot(c->body, c->body_offset, len))
-        return false;
+        return 0;
     c->hot_upto = c->body_offset + len;
-    return true;
+    return len;
 }
 
 static enum io send_head(struct conn *c, struct buffer *head, size_t len, struct conn_turn *turn)
@@ -64,8 +66,9 @@ static enum io send_some(struct conn *c, struct conn_env *env, struct buffer *he
     size_t body_len = smaller(c->body_length, turn->left - head_len);
     if (body_len == 0)
         return send_head(c, head, head_len, turn);
-    if (body_is_ready(c, env, body_len))
-        return send_both(c, head, body_len, turn);
+    size_t ready = ready_bytes(c, env, body_len);
+    if (ready > 0)
+        return send_both(c, head, ready, turn);
     c->cold = true; /* what is ready goes out meanwhile */
     return send_head(c, head, head_len, turn);
 }

@@ -57,9 +57,12 @@ int beneath_open(int root, const char *path, enum beneath_mode mode)
         fd = open_once(root, opened, RESOLVE_CACHED);
     if (mode == BENEATH_WAIT || (fd < 0 && errno == EINVAL))
         fd = open_patiently(root, opened);
-    if (fd < 0 && (errno == ENOSYS || errno == EPERM))
-        fd = beneath_walk(root, opened, O_PATH);
-    return fd;
+    if (fd >= 0 || (errno != ENOSYS && errno != EPERM))
+        return fd;
+    if (mode == BENEATH_WAIT)
+        return beneath_walk(root, opened, O_PATH);
+    errno = EAGAIN; /* a walk can't tell whether it will sleep */
+    return -1;
 }
 
 ssize_t beneath_read_now(int fd, void *to, size_t len, off_t offset)

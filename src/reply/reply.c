@@ -227,6 +227,10 @@ static int locate(const struct request *request, char *scratch, struct slice *pa
 static struct entry *find_cached(const struct replier *replier, struct slice path)
 {
     uint64_t now_ms = replier->clock->now_ms;
+    if (replier->assume_cold) {
+        errno = EAGAIN;
+        return NULL;
+    }
     struct entry *entry = cache_find(replier->cache, path);
     errno = 0;
     if (entry == NULL || now_ms - entry->checked_ms < REPLY_VALID_MS)
