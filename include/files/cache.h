@@ -7,6 +7,7 @@
 #ifndef SHUNT_FILES_CACHE_H
 #define SHUNT_FILES_CACHE_H
 
+#include "base/hash.h"
 #include "files/entry.h"
 
 struct cache_limits {
@@ -24,12 +25,13 @@ struct cache_uses {
 struct cache {
     struct cache_limits limits;
     struct entry **buckets; /* owned; a power of two of them */
-    uint64_t mask, seed;
+    uint64_t mask;
+    struct hash_key key;
     struct cache_uses uses[2]; /* [1]: those that hold an open file */
     uint64_t bytes;
 };
 
-/* An empty cache. 0, or -1 with errno ENOMEM. */
+/* An empty cache. 0, or -1 with errno. */
 int cache_open(struct cache *cache, const struct cache_limits *limits);
 
 /* Drops all entries and gives the memory back. Safe on a zeroed cache. */

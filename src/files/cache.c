@@ -2,31 +2,10 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <sys/random.h>
-#include <time.h>
+#include <unistd.h>
 
 /* What an entry costs beside its bytes, roughly. */
 enum { ENTRY_OVERHEAD = sizeof(struct entry) + 64 };
-
-/* Mixes eight bytes at a time with a secret seed: a peer that can choose paths can't choose collisions. */
-static uint64_t mix(uint64_t hash, uint64_t value)
-{
-    hash = (hash ^ value) * 0x9e3779b97f4a7c15ULL;
-    return hash ^ (hash >> 32);
-}
-
-static uint64_t hash_path(uint64_t seed, struct slice path)
-{
-    uint64_t hash = seed ^ path.len, value;
-    for (; path.len >= 8; path = (struct slice){path.at + 8, path.len - 8}) {
-        memcpy(&value, path.at, 8);
-        hash = mix(hash, value);
-    }
-    value = 0;
-    if (path.len > 0)
-        memcpy(&value, path.at, path.len);
-    return mix(mix(hash, value), seed);
-}
 
 static uint64_t cost(const struct entry *entry)
 {
@@ -39,8 +18,8 @@ int cache_open(struct cache *cache, const struct cache_limits *limits)
     while (buckets < limits->entries)
         buckets *= 2;
     *cache = (struct cache){.limits = *limits, .mask = buckets - 1};
-    if (getrandom(&cache->seed, sizeof cache->seed, GRND_NONBLOCK) != sizeof cache->seed)
-        cache->seed = (uint64_t)time(NULL) ^ (uint64_t)(uintptr_t)cache;
+    if (getentropy(&cache->key, sizeof cache->key) < 0)
+        return -1;
     cache->buckets = calloc(buckets, sizeof *cache->buckets);
     return cache->buckets == NULL ? -1 : 0;
 }
@@ -81,7 +60,7 @@ static bool is_path_of(const struct entry *entry, uint64_t hash, struct slice pa
 
 struct entry *cache_find(struct cache *cache, struct slice path)
 {
-    uint64_t hash = hash_path(cache->seed, path);
+    uint64_t hash = hash_bytes(cache->key, path);
     struct entry *entry = cache->buckets[hash & cache->mask];
     while (entry != NULL && !is_path_of(entry, hash, path))
         entry = entry->chain;
@@ -136,7 +115,7 @@ struct entry *cache_insert(struct cache *cache, struct slice path, struct entry 
     memcpy(entry->path, path.at, path.len);
     entry->path[path.len] = '\0';
     entry->path_len = (uint32_t)path.len;
-    entry->hash = hash_path(cache->seed, path);
+    entry->hash = hash_bytes(cache->key, path);
     entry->chain = cache->buckets[entry->hash & cache->mask];
     cache->buckets[entry->hash & cache->mask] = entry;
     link_newest(uses_of(cache, entry), entry);

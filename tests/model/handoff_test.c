@@ -129,6 +129,11 @@ static bool wait_for(struct engine *engine, uint64_t left)
     return engine_connections(engine, 0) == left;
 }
 
+static void say(int sock, const char *text)
+{
+    (void)!send(sock, text, strlen(text), MSG_NOSIGNAL);
+}
+
 /* ---- a client */
 
 struct client {
@@ -295,7 +300,7 @@ static void an_engine_closed_in_the_middle_of_everything_gives_all_back(void **s
         open_fixture(&f, &restless);
         for (int i = 0; i < 16; i++) {
             socks[i] = connect_to(&f, true);
-            (void)!send(socks[i], "GET /large HTTP/1.1\r\nHost: h\r\n\r\nGET /one HT", 43, MSG_NOSIGNAL);
+            say(socks[i], "GET /large HTTP/1.1\r\nHost: h\r\n\r\nGET /one HT");
         }
         usleep((useconds_t)round * 2000);
         close_fixture(&f);
@@ -311,13 +316,13 @@ static void draining_answers_what_has_come_and_closes_what_is_idle(void **state)
     char got[4096];
     open_fixture(&f, &rows[0]);
     int idle = connect_to(&f, false), busy = connect_to(&f, false), silent = connect_to(&f, false);
-    (void)!send(idle, "GET /one HTTP/1.1\r\nHost: h\r\n\r\n", 31, MSG_NOSIGNAL);
-    (void)!send(busy, "GET /one HTTP/1.1\r\nHo", 21, MSG_NOSIGNAL);
+    say(idle, "GET /one HTTP/1.1\r\nHost: h\r\n\r\n");
+    say(busy, "GET /one HTTP/1.1\r\nHo");
     struct pollfd answered = {idle, POLLIN, 0};
     assert_int_equal(poll(&answered, 1, PATIENCE_MS), 1);
     usleep(50000);
     engine_drain(&f.engine);
-    (void)!send(busy, "st: h\r\n\r\n", 9, MSG_NOSIGNAL);
+    say(busy, "st: h\r\n\r\n");
     bool ended = wait_for(&f.engine, 0);
     close_fixture(&f);
     assert_true(ended);
@@ -345,7 +350,7 @@ static void the_longest_idle_are_shed_first(void **state)
     open_fixture(&f, &row);
     for (int i = 0; i < 6; i++) {
         socks[i] = connect_to(&f, false);
-        (void)!send(socks[i], "GET /one HTTP/1.1\r\nHost: h\r\n\r\n", 31, MSG_NOSIGNAL);
+        say(socks[i], "GET /one HTTP/1.1\r\nHost: h\r\n\r\n");
         struct pollfd answered = {socks[i], POLLIN, 0};
         assert_int_equal(poll(&answered, 1, PATIENCE_MS), 1);
         assert_true(recv(socks[i], got, sizeof got, 0) > 0);
