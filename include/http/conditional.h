@@ -13,7 +13,9 @@ struct validators {
 /*
  * Evaluates If-Match, If-Unmodified-Since, If-None-Match and If-Modified-Since, in the order of RFC 9110 13.2.2, for
  * GET and HEAD. `now` in seconds since 1970: a date later than that is invalid in If-Modified-Since (13.1.3), and for
- * date_parse. A condition that can't be read, or a repeated single-valued one, is ignored.
+ * date_parse. A condition that can't be read, or a repeated single-valued one, is ignored; of a repeated If-Match or
+ * If-None-Match the last one is read, and a tag that isn't found there proves nothing. A date is never looked at where
+ * the tag that outranks it is present, however it reads.
  * 0: perform the method; else 304 or 412.
  */
 int conditional_evaluate(const struct request *request, const struct validators *validators, int64_t now);

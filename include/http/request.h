@@ -6,7 +6,7 @@
  *
  * What two parsers could read in two ways is refused with 400: a bare CR or LF, NUL and other controls, white space
  * before a colon or at a line's start (obs-fold), Content-Length that is repeated, listed, signed, empty or too large,
- * Transfer-Encoding that is anything but one `chunked`, or stands beside Content-Length, or in HTTP/1.0.
+ * Transfer-Encoding that is repeated, or stands beside Content-Length, or in HTTP/1.0.
  */
 #ifndef SHUNT_HTTP_REQUEST_H
 #define SHUNT_HTTP_REQUEST_H
@@ -81,12 +81,16 @@ enum request_result {
  * Parses the head at the front of `bytes`. At most two empty lines before the request line are skipped and counted in
  * *length (RFC 9112 2.2).
  *
- * REQUEST_INVALID comes as soon as the bytes show it, without waiting for the rest, with *status 400, 414, 417, 431,
- * 501 (a transfer coding that isn't known, RFC 9112 6.1) or 505; request->line and ->target are then as far as they
- * were read, for the log. Host: HTTP/1.1 needs exactly one, non-empty and well formed (RFC 9112 3.2), else 400; a
- * malformed or repeated one is 400 in HTTP/1.0 too. METHOD_UNKNOWN and METHOD_OTHER are not errors here. Targets:
- * origin-form; absolute-form with http or https; asterisk-form for OPTIONS, authority-form for CONNECT (path empty);
- * others are 400, as are control bytes, spaces, '#' and bytes from 0x80 in a target.
+ * REQUEST_INVALID comes as soon as the bytes show it: a byte that can't stand where it stands is refused at once, what
+ * a line means, when the line is complete. *status is 400, 414, 417, 431, 501 or 505; request->line and ->target are
+ * then as far as they were read, for the log, and ->method is 0 where it wasn't. METHOD_UNKNOWN and METHOD_OTHER are
+ * not errors here.
+ *
+ * Host: HTTP/1.1 needs exactly one, non-empty and well formed (RFC 9112 3.2), else 400; a malformed or repeated one is
+ * 400 in HTTP/1.0 too, where an empty one is none. Transfer-Encoding: other codings than `chunked` are 501 (RFC 9112
+ * 6.1), a list in which `chunked` isn't last and once, or that isn't well formed, 400. Targets: origin-form;
+ * absolute-form with http or https; asterisk-form for OPTIONS, authority-form for CONNECT (path empty); others are 400,
+ * as are control bytes, spaces, '#' and bytes from 0x80 in a target.
  */
 enum request_result request_parse(struct slice bytes, const struct request_limits *limits, struct request *request,
                                   size_t *length, int *status);

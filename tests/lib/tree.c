@@ -1,0 +1,91 @@
+#include "lib/tree.h"
+
+#include <errno.h>
+#include <ftw.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static void need(bool fine, const char *what, const char *on)
+{
+    if (fine)
+        return;
+    fprintf(stderr, "tree: %s %s: %s\n", what, on, strerror(errno));
+    abort();
+}
+
+void tree_path(const struct tree *tree, const char *relative, char out[TREE_PATH_MAX])
+{
+    int len = snprintf(out, TREE_PATH_MAX, "%s/%s", tree->path, relative);
+    need(len < TREE_PATH_MAX, "the path is too long:", relative);
+}
+
+static void make_parents(const struct tree *tree, char *path)
+{
+    for (char *slash = strchr(path + strlen(tree->path) + 1, '/'); slash != NULL; slash = strchr(slash + 1, '/')) {
+        *slash = '\0';
+        need(mkdir(path, 0777) == 0 || errno == EEXIST, "make directory", path);
+        *slash = '/';
+    }
+}
+
+static void write_file(const char *path, const struct tree_row *row)
+{
+    unlink(path);
+    FILE *stream = fopen(path, "wxe");
+    need(stream != NULL, "make file", path);
+    if (row->text != NULL)
+        fputs(row->text, stream);
+    for (size_t i = 0; row->text == NULL && i < row->size; i++)
+        putc(tree_byte(i), stream);
+    need(fclose(stream) == 0, "write file", path);
+}
+
+void tree_add(const struct tree *tree, const struct tree_row *row)
+{
+    char path[TREE_PATH_MAX];
+    tree_path(tree, row->path, path);
+    make_parents(tree, path);
+    switch (row->kind) {
+    case TREE_FILE:
+        write_file(path, row);
+        break;
+    case TREE_DIRECTORY:
+        need(mkdir(path, 0777) == 0 || errno == EEXIST, "make directory", path);
+        break;
+    case TREE_LINK:
+        need(symlink(row->text, path) == 0, "make link", path);
+        break;
+    case TREE_FIFO:
+        need(mkfifo(path, 0666) == 0, "make fifo", path);
+        break;
+    }
+}
+
+void tree_open(struct tree *tree, const struct tree_row *rows, size_t count)
+{
+    char made[TREE_PATH_MAX];
+    const char *parent = getenv("TMPDIR");
+    int len = snprintf(made, sizeof made, "%s/shunt-test-XXXXXX", parent != NULL ? parent : "/tmp");
+    need(len < TREE_PATH_MAX && mkdtemp(made) != NULL, "make directory", made);
+    need(realpath(made, tree->path) != NULL, "resolve", made);
+    for (size_t i = 0; i < count; i++)
+        tree_add(tree, &rows[i]);
+}
+
+static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+    (void)st;
+    (void)type;
+    (void)ftw;
+    need(remove(path) == 0, "remove", path);
+    return 0;
+}
+
+void tree_close(struct tree *tree)
+{
+    need(nftw(tree->path, remove_one, 16, FTW_DEPTH | FTW_PHYS) == 0, "remove", tree->path);
+}

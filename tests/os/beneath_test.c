@@ -1,0 +1,452 @@
+#include "os/beneath.h"
+
+#include "os/beneath_walk.h"
+
+#include "lib/refuse.h"
+#include "lib/tree.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+/* root/ is what may be seen; secret and beside/ lie next to it. */
+static const struct tree_row files[] = {
+    {TREE_FILE, "secret", "secret", 0},
+    {TREE_DIRECTORY, "beside", NULL, 0},
+    {TREE_FILE, "root/file", "file", 0},
+    {TREE_FILE, "root/a/b/deep", "deep", 0},
+    {TREE_FILE, "root/a/file", "a's file", 0},
+    {TREE_FILE, "root/..dots", "dots", 0},
+    {TREE_FIFO, "root/fifo", NULL, 0},
+    {TREE_LINK, "root/to-file", "file", 0},
+    {TREE_LINK, "root/to-a", "a", 0},
+    {TREE_LINK, "root/to-a-slash", "a/", 0},
+    {TREE_LINK, "root/to-file-slash", "file/", 0},
+    {TREE_LINK, "root/a/up-to-file", "../file", 0},
+    {TREE_LINK, "root/a/b/round", "../../a/./b/../b/deep", 0},
+    {TREE_LINK, "root/to-link", "to-file", 0},
+    {TREE_LINK, "root/to-here", ".", 0},
+    {TREE_LINK, "root/a/to-root", "..", 0},
+    {TREE_LINK, "root/out", "../secret", 0},
+    {TREE_LINK, "root/a/out-and-in", "../../root/file", 0},
+    {TREE_LINK, "root/out-directory", "../beside", 0},
+    {TREE_LINK, "root/absolute", "/etc/passwd", 0},
+    {TREE_LINK, "root/a/absolute-directory", "/", 0},
+    {TREE_LINK, "root/to-absolute", "absolute", 0},
+    {TREE_LINK, "root/dangling", "missing", 0},
+    {TREE_LINK, "root/loop", "loop", 0},
+    {TREE_LINK, "root/ping", "pong", 0},
+    {TREE_LINK, "root/pong", "ping", 0},
+};
+
+enum { CHAIN = 41 }; /* root/chain/1 points to file through so many links, 2 through one less, and so on */
+
+static const struct row {
+    const char *name;
+    const char *path;
+    int error;        /* 0: it opens */
+    const char *text; /* what is read; NULL: not an ordinary file */
+} rows[] = {
+    {"a file opens", "file", 0, "file"},
+    {"a file in a directory opens", "a/b/deep", 0, "deep"},
+    {"the empty path is the root", "", 0, NULL},
+    {"a dot is the root", ".", 0, NULL},
+    {"a directory opens", "a", 0, NULL},
+    {"a directory with a slash opens", "a/", 0, NULL},
+    {"a directory with slashes and dots opens", "a/.//./", 0, NULL},
+    {"slashes may repeat", "a///b//deep", 0, "deep"},
+    {"dots are passed over", "./a/././b/./deep", 0, "deep"},
+    {"a name that begins with dots is a name", "..dots", 0, "dots"},
+    {"a missing file is missing", "missing", ENOENT, NULL},
+    {"a file in a missing directory is missing", "missing/file", ENOENT, NULL},
+    {"a missing directory can't be climbed out of", "missing/../file", ENOENT, NULL},
+    {"a file is no directory", "file/x", ENOTDIR, NULL},
+    {"a file with a slash is no directory", "file/", ENOTDIR, NULL},
+    {"a file with a dot is no directory", "file/.", ENOTDIR, NULL},
+    {"a file can't be climbed out of", "file/../file", ENOTDIR, NULL},
+    {"two dots within the root work", "a/../file", 0, "file"},
+    {"two dots at the end work", "a/b/..", 0, NULL},
+    {"two dots back to the root work", "a/..", 0, NULL},
+    {"many two dots work", "a/b/../../a/b/../b/../../a/b/deep", 0, "deep"},
+    {"two dots leave the root", "..", EXDEV, NULL},
+    {"two dots before a name leave the root", "../secret", EXDEV, NULL},
+    {"leaving and coming back is leaving", "../root/file", EXDEV, NULL},
+    {"two dots too many leave the root", "a/../../secret", EXDEV, NULL},
+    {"two dots behind slashes leave the root", "a//..//..//secret", EXDEV, NULL},
+    {"an absolute path leaves the root", "/etc/passwd", EXDEV, NULL},
+    {"a slash leaves the root", "/", EXDEV, NULL},
+    {"a link to a file is followed", "to-file", 0, "file"},
+    {"a link to a file is no directory", "to-file/", ENOTDIR, NULL},
+    {"a link on the way to a file is no directory", "to-file/x", ENOTDIR, NULL},
+    {"a link to a directory opens it", "to-a", 0, NULL},
+    {"a link to a directory with a slash opens it", "to-a/", 0, NULL},
+    {"a link to a directory is followed on the way", "to-a/b/deep", 0, "deep"},
+    {"a link that ends in a slash is followed on the way", "to-a-slash/b/deep", 0, "deep"},
+    {"a link that says a file is a directory fails", "to-file-slash", ENOTDIR, NULL},
+    {"a link up within the root is followed", "a/up-to-file", 0, "file"},
+    {"a link up within the root is followed behind a link", "to-a/up-to-file", 0, "file"},
+    {"a link that goes round is followed", "a/b/round", 0, "deep"},
+    {"a link to a link is followed", "to-link", 0, "file"},
+    {"a link to its own directory is followed", "to-here/to-here/to-here/file", 0, "file"},
+    {"a link to the root is followed", "a/to-root/a/to-root/file", 0, "file"},
+    {"two dots behind a link climb where it leads", "to-a/b/../file", 0, "a's file"},
+    {"two dots behind a link to the root leave", "a/to-root/../secret", EXDEV, NULL},
+    {"a link that leaves is refused", "out", EXDEV, NULL},
+    {"a link that leaves and comes back is refused", "a/out-and-in", EXDEV, NULL},
+    {"a link to a directory outside is refused", "out-directory", EXDEV, NULL},
+    {"a link to a directory outside is refused on the way", "out-directory/x", EXDEV, NULL},
+    {"an absolute link is refused", "absolute", EXDEV, NULL},
+    {"an absolute link is refused on the way", "a/absolute-directory/etc/passwd", EXDEV, NULL},
+    {"a link to an absolute link is refused", "to-absolute", EXDEV, NULL},
+    {"a link into nothing is missing", "dangling", ENOENT, NULL},
+    {"a link to itself is a loop", "loop", ELOOP, NULL},
+    {"links in a circle are a loop", "ping", ELOOP, NULL},
+    {"a loop on the way is a loop", "ping/x", ELOOP, NULL},
+    {"40 links are followed", "chain/2", 0, "file"},
+    {"41 links are too many", "chain/1", ELOOP, NULL},
+    {"a fifo opens without waiting for a writer", "fifo", 0, NULL},
+    {"a socket can't be opened", "socket", ENXIO, NULL},
+};
+
+/* Both ways to open are one interface, and know nothing of each other. */
+typedef int opener(int root, const char *path);
+
+static int by_kernel(int root, const char *path)
+{
+    return beneath_open(root, path, BENEATH_WAIT);
+}
+
+static int by_kernel_now(int root, const char *path)
+{
+    return beneath_open(root, path, BENEATH_NOW);
+}
+
+static int by_hand(int root, const char *path)
+{
+    return beneath_walk(root, path, O_PATH);
+}
+
+static int by_hand_without_o_path(int root, const char *path)
+{
+    return beneath_walk(root, path, O_RDONLY);
+}
+
+static void add_chain(const struct tree *tree)
+{
+    for (int i = 1; i <= CHAIN; i++) {
+        char path[32], next[32];
+        snprintf(path, sizeof path, "root/chain/%d", i);
+        snprintf(next, sizeof next, i < CHAIN ? "%d" : "../file", i + 1);
+        tree_add(tree, &(struct tree_row){TREE_LINK, path, next, 0});
+    }
+}
+
+/* Through a relative path, as the temporary directory's may be longer than a socket's address takes. */
+static void add_socket(int root)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX, .sun_path = "socket"};
+    int here = open(".", O_PATH | O_DIRECTORY);
+    int sock = socket(AF_UNIX, SOCK_STREAM, 0);
+    assert_int_equal(fchdir(root), 0);
+    assert_int_equal(bind(sock, (struct sockaddr *)&address, sizeof address), 0);
+    assert_int_equal(fchdir(here), 0);
+    close(sock);
+    close(here);
+}
+
+static int lowest_free_fd(void)
+{
+    int fd = dup(STDERR_FILENO);
+    close(fd);
+    return fd;
+}
+
+static void expect_text(int fd, const char *text)
+{
+    char read_back[64] = "";
+    assert_true(read(fd, read_back, sizeof read_back - 1) >= 0);
+    assert_string_equal(read_back, text);
+}
+
+static void expect_row(opener *open_it, int root, const struct row *row)
+{
+    int expected = lowest_free_fd();
+    errno = 0;
+    int fd = open_it(root, row->path);
+    int error = fd < 0 ? errno : 0;
+    if (error != row->error)
+        fail_msg("%s: \"%s\" gave \"%s\", not \"%s\"", row->name, row->path, strerror(error), strerror(row->error));
+    if (fd >= 0) {
+        assert_int_equal(fcntl(fd, F_GETFD) & FD_CLOEXEC, FD_CLOEXEC);
+        assert_int_equal(fcntl(fd, F_GETFL) & (O_ACCMODE | O_NONBLOCK | O_PATH), O_RDONLY | O_NONBLOCK);
+        if (row->text != NULL)
+            expect_text(fd, row->text);
+        close(fd);
+    }
+    assert_int_equal(lowest_free_fd(), expected); /* nothing leaked */
+}
+
+struct world {
+    struct tree tree;
+    int root;
+};
+
+static void make_world(struct world *world)
+{
+    char path[TREE_PATH_MAX];
+    tree_open(&world->tree, files, sizeof files / sizeof files[0]);
+    add_chain(&world->tree);
+    tree_path(&world->tree, "root", path);
+    world->root = beneath_root(path);
+    assert_true(world->root >= 0);
+    add_socket(world->root);
+}
+
+static void end_world(struct world *world)
+{
+    close(world->root);
+    tree_close(&world->tree);
+}
+
+static void every_row_holds(opener *open_it)
+{
+    struct world world;
+    make_world(&world);
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+        expect_row(open_it, world.root, &rows[i]);
+    end_world(&world);
+}
+
+static void every_row_holds_with_the_kernel(void **state)
+{
+    (void)state;
+    every_row_holds(by_kernel);
+}
+
+static void every_row_holds_by_hand(void **state)
+{
+    (void)state;
+    every_row_holds(by_hand);
+}
+
+static void every_row_holds_by_hand_where_there_is_no_o_path(void **state)
+{
+    (void)state;
+    every_row_holds(by_hand_without_o_path);
+}
+
+/* Long ones aren't rows, as they are made. */
+static void lengths_have_limits(opener *open_it)
+{
+    struct world world;
+    char name[300], path[5000];
+    make_world(&world);
+    memset(name, 'n', sizeof name);
+    name[255] = '\0';
+    expect_row(open_it, world.root, &(struct row){"a name of 255 bytes is only missing", name, ENOENT, NULL});
+    name[255] = 'n';
+    name[256] = '\0';
+    expect_row(open_it, world.root, &(struct row){"a name of 256 bytes is too long", name, ENAMETOOLONG, NULL});
+    memset(path, '/', sizeof path);
+    memcpy(path, "a", 1);
+    memcpy(path + 4095 - 4, "file", 5);
+    expect_row(open_it, world.root, &(struct row){"a path of 4095 bytes opens", path, 0, "a's file"});
+    memset(path + 4095 - 4, '/', 1);
+    memcpy(path + 4096 - 4, "file", 5);
+    expect_row(open_it, world.root, &(struct row){"a path of 4096 bytes is too long", path, ENAMETOOLONG, NULL});
+    end_world(&world);
+}
+
+static void lengths_have_limits_with_the_kernel(void **state)
+{
+    (void)state;
+    lengths_have_limits(by_kernel);
+}
+
+static void lengths_have_limits_by_hand(void **state)
+{
+    (void)state;
+    lengths_have_limits(by_hand);
+}
+
+/* --- while somebody moves directories --- */
+
+struct mover {
+    char inside[TREE_PATH_MAX];
+    char outside[TREE_PATH_MAX];
+    atomic_bool done;
+};
+
+static void *move_to_and_fro(void *given)
+{
+    struct mover *mover = given;
+    while (!atomic_load(&mover->done)) {
+        rename(mover->inside, mover->outside);
+        rename(mover->outside, mover->inside);
+        usleep(1); /* lets the other one run where threads take turns (valgrind) */
+    }
+    return NULL;
+}
+
+/* Where ".." is asked of a directory that just left the root, "b/../secret" is the secret. */
+static void nothing_outside_opens(opener *open_it)
+{
+    enum { OPENS = 3000 };
+    struct world world;
+    struct mover mover = {.done = false};
+    pthread_t thread;
+    make_world(&world);
+    tree_path(&world.tree, "root/a/b", mover.inside);
+    tree_path(&world.tree, "b", mover.outside);
+    assert_int_equal(pthread_create(&thread, NULL, move_to_and_fro, &mover), 0);
+    int opened = 0, refused = 0;
+    for (int i = 0; i < OPENS; i++) {
+        int outside = open_it(world.root, "a/b/../secret");
+        refused += outside < 0 && (errno == ENOENT || errno == EXDEV || errno == EAGAIN);
+        int inside = open_it(world.root, "a/up-to-file");
+        opened += inside >= 0;
+        close(inside);
+    }
+    atomic_store(&mover.done, true);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    assert_int_equal(refused, OPENS);
+    assert_int_equal(opened, OPENS); /* and what doesn't move isn't disturbed */
+    end_world(&world);
+}
+
+static void nothing_outside_opens_while_directories_move_with_the_kernel(void **state)
+{
+    (void)state;
+    nothing_outside_opens(by_kernel);
+}
+
+static void nothing_outside_opens_while_directories_move_by_hand(void **state)
+{
+    (void)state;
+    nothing_outside_opens(by_hand);
+}
+
+/* A name that was just opened is in memory, so that it opens at once, with the same answers. */
+static void what_was_just_seen_opens_now(void **state)
+{
+    (void)state;
+    struct world world;
+    make_world(&world);
+    close(beneath_open(world.root, "a/b/deep", BENEATH_WAIT));
+    int fd = beneath_open(world.root, "a/b/deep", BENEATH_NOW);
+    assert_true(fd >= 0);
+    expect_text(fd, "deep");
+    close(fd);
+    assert_int_equal(beneath_open(world.root, "out", BENEATH_NOW), -1);
+    assert_true(errno == EXDEV || errno == EAGAIN);
+    end_world(&world);
+}
+
+/* /proc/self/exe is such a link: the kernel refuses it as one, and by hand its text is an absolute path. */
+static void a_magic_link_is_refused(void **state)
+{
+    (void)state;
+    int root = beneath_root("/proc/self");
+    assert_int_equal(beneath_open(root, "exe", BENEATH_WAIT), -1);
+    assert_true(errno == ELOOP || errno == EXDEV);
+    assert_int_equal(beneath_walk(root, "exe", O_PATH), -1);
+    assert_int_equal(errno, EXDEV);
+    close(root);
+}
+
+static void a_root_must_be_a_directory(void **state)
+{
+    (void)state;
+    struct world world;
+    char path[TREE_PATH_MAX];
+    make_world(&world);
+    tree_path(&world.tree, "secret", path);
+    assert_int_equal(beneath_root(path), -1);
+    assert_int_equal(errno, ENOTDIR);
+    tree_path(&world.tree, "nothing", path);
+    assert_int_equal(beneath_root(path), -1);
+    assert_int_equal(errno, ENOENT);
+    end_world(&world);
+}
+
+static void reading_now_reads_or_says_why_not(void **state)
+{
+    (void)state;
+    struct world world;
+    char bytes[16] = "";
+    make_world(&world);
+    int fd = beneath_open(world.root, "a/file", BENEATH_WAIT);
+    assert_int_equal(pread(fd, bytes, sizeof bytes, 0), 8); /* from here on it is in memory */
+    memset(bytes, 0, sizeof bytes);
+    ssize_t n = beneath_read_now(fd, bytes, sizeof bytes, 4);
+    if (n >= 0) {
+        assert_int_equal(n, 4);
+        assert_string_equal(bytes, "file");
+        assert_int_equal(beneath_read_now(fd, bytes, sizeof bytes, 8), 0);
+    } else {
+        assert_int_equal(errno, EOPNOTSUPP);
+    }
+    close(fd);
+    end_world(&world);
+}
+
+static void a_file_system_in_memory_is_known(void **state)
+{
+    (void)state;
+    int memory = open("/dev/shm", O_RDONLY | O_DIRECTORY);
+    int other = open("/proc", O_RDONLY | O_DIRECTORY);
+    assert_true(beneath_in_memory(memory));
+    assert_false(beneath_in_memory(other));
+    assert_false(beneath_in_memory(-1));
+    close(memory);
+    close(other);
+}
+
+static void every_row_holds_where_openat2_is_forbidden(void **state)
+{
+    (void)state;
+    assert_true(refuse_call(SYS_openat2, EPERM));
+    every_row_holds(by_kernel);
+    every_row_holds(by_kernel_now);
+}
+
+static void every_row_holds_where_openat2_is_missing(void **state)
+{
+    (void)state;
+    assert_true(refuse_call(SYS_openat2, ENOSYS));
+    every_row_holds(by_kernel);
+    every_row_holds(by_kernel_now);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_row_holds_with_the_kernel),
+        cmocka_unit_test(every_row_holds_by_hand),
+        cmocka_unit_test(every_row_holds_by_hand_where_there_is_no_o_path),
+        cmocka_unit_test(lengths_have_limits_with_the_kernel),
+        cmocka_unit_test(lengths_have_limits_by_hand),
+        cmocka_unit_test(nothing_outside_opens_while_directories_move_with_the_kernel),
+        cmocka_unit_test(nothing_outside_opens_while_directories_move_by_hand),
+        cmocka_unit_test(what_was_just_seen_opens_now),
+        cmocka_unit_test(a_magic_link_is_refused),
+        cmocka_unit_test(a_root_must_be_a_directory),
+        cmocka_unit_test(reading_now_reads_or_says_why_not),
+        cmocka_unit_test(a_file_system_in_memory_is_known),
+        /* these refuse openat2 to all that comes behind them */
+        cmocka_unit_test(every_row_holds_where_openat2_is_forbidden),
+        cmocka_unit_test(every_row_holds_where_openat2_is_missing),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
