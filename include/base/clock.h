@@ -4,6 +4,7 @@
 #ifndef SHUNT_BASE_CLOCK_H
 #define SHUNT_BASE_CLOCK_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <time.h>
 
@@ -16,6 +17,6 @@ struct clock {
 uint64_t clock_now_ms(void);
 
 /* Reads both times. True when the wall clock shows another second than before: time to format it again. */
-int clock_tick(struct clock *clock);
+bool clock_tick(struct clock *clock);
 
 #endif

@@ -9,6 +9,7 @@
 #ifndef SHUNT_BASE_LOG_H
 #define SHUNT_BASE_LOG_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 enum log_level {
@@ -26,10 +27,9 @@ void log_errno(enum log_level level, const char *format, ...) __attribute__((for
 /* A gate that opens at most once a second, for messages that a flood of events would repeat. One thread owns it. */
 struct log_gate {
     uint64_t next_ms; /* not before this, on clock_now_ms()'s clock */
-    uint64_t held;    /* messages held back since the last one let through */
 };
 
-/* Whether a message may be written now; *held says how many were held back since the last one. */
-int log_gate_opens(struct log_gate *gate, uint64_t now_ms, uint64_t *held);
+/* Whether a message may be written now. errno is the same after as before. */
+bool log_gate_opens(struct log_gate *gate, uint64_t now_ms);
 
 #endif

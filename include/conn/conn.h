@@ -85,22 +85,16 @@ struct conn {
     struct conn_record *record;
 };
 
-/* Counted by the thread that does the work, read by anyone. */
-struct conn_counters {
-    _Atomic uint64_t requests, bytes_sent;
-};
-
 /* What a thread lends to the connections that it runs. */
 struct conn_env {
     const struct conn_limits *limits;
-    struct replier replier; /* its cache is NULL on threads that never run conn_read */
+    struct replier replier; /* its cache is not used on threads that never run conn_read */
     struct clock clock;
     char date[DATE_LEN];
     struct buffer in, out; /* scratch, empty between calls */
     struct ring *access;   /* access log lines go here; NULL: no log */
     struct buffer line;    /* scratch for one of them */
     bool logged;           /* set when a line was put: the logger may have to be told */
-    struct conn_counters counters;
     bool draining; /* the server is stopping: every reply is a connection's last */
     bool rearm;    /* set by the calls below when the connection's deadline is to be counted from now */
 };

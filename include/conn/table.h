@@ -16,7 +16,8 @@
 
 #include <stdatomic.h>
 
-enum { OWNER_NOBODY = 0 }; /* owners are numbered from 1 */
+#define OWNER_NOBODY 0u              /* owners are numbered from 1 */
+#define OWNER_STRANDED 0x80000000u /* with an owner's number: it stands in no poller, the owner's next sweep ends it */
 
 struct conn_slot {
     _Atomic uint64_t deadline_ms; /* monotonic; 0: none */
@@ -35,8 +36,8 @@ struct conn_table {
 int conn_table_open(struct conn_table *table, int size);
 void conn_table_close(struct conn_table *table);
 
-/* A new connection's place: fd must be below table->size, and nobody's. The caller owns it, as `owner`. */
-struct conn *conn_table_claim(struct conn_table *table, int fd, uint32_t owner);
+/* A new connection's place: fd must be below table->size, and new. It is nobody's, which is to say the caller's. */
+struct conn *conn_table_claim(struct conn_table *table, int fd);
 
 /* Gives the place up; to be called before the descriptor is closed. */
 void conn_table_release(struct conn_table *table, int fd);
@@ -47,7 +48,7 @@ uint64_t conn_table_key(const struct conn_table *table, int fd);
 /* The connection that an event with this key is about, if `owner` owns it and it is still the same; else NULL. */
 struct conn *conn_table_find(struct conn_table *table, uint64_t key, uint32_t owner);
 
-/* Whether `owner` owns fd now. For walking over all of them. */
+/* Whether `owner` owns fd now. For walking over all of them; a stranded one has `owner | OWNER_STRANDED`. */
 static inline bool conn_table_owns(const struct conn_table *table, int fd, uint32_t owner)
 {
     return atomic_load_explicit(&table->slots[fd].owner, memory_order_acquire) == owner;
@@ -57,6 +58,12 @@ static inline bool conn_table_owns(const struct conn_table *table, int fd, uint3
 static inline void conn_table_set_deadline(struct conn_table *table, int fd, uint64_t deadline_ms)
 {
     atomic_store_explicit(&table->slots[fd].deadline_ms, deadline_ms, memory_order_relaxed);
+}
+
+/* The connection could not be registered with its new owner's poller. By whoever passed it: the one thing allowed after that. */
+static inline void conn_table_strand(struct conn_table *table, int fd, uint32_t owner)
+{
+    atomic_store_explicit(&table->slots[fd].owner, owner | OWNER_STRANDED, memory_order_release);
 }
 
 /* Passes ownership on. Everything stored before is seen by the new owner. */

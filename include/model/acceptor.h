@@ -9,12 +9,12 @@
 #define SHUNT_MODEL_ACCEPTOR_H
 
 #include "base/log.h"
-#include "model/engine.h"
+#include "model/intake.h"
 
 enum { ACCEPTOR_LISTENERS_MAX = 64 };
 
 struct acceptor {
-    struct engine *engine;
+    struct intake intake;
     struct poller poller;
     int listeners[ACCEPTOR_LISTENERS_MAX]; /* owned */
     int count;

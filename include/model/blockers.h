@@ -10,18 +10,13 @@
 #include "model/worker.h"
 
 struct blockers {
-    struct engine *engine;
     struct worker *workers; /* `count` threads, each with its scratch */
     int count;
-    struct worker face; /* what a route names: the pool as one owner */
-    pthread_mutex_t lock;
-    pthread_cond_t filled;
-    int *queue; /* descriptors of connections, a ring as large as the table, so that it can't be full */
-    uint32_t size, head, tail;
-    bool stop;
+    struct place place; /* they own as one: a connection is the pool's while one of them is at it */
+    struct queue queue;
 };
 
-/* Starts `count` threads, which all own connections by the number `id`. 0, or -1 with errno; blockers_close() is owed either way. */
+/* Starts `count` threads, which own connections by the number `id`. 0, or -1 with errno; blockers_close() is owed either way. */
 int blockers_open(struct blockers *pool, struct engine *engine, int count, uint32_t id);
 
 /* Ends the threads once each has finished what it is at; what waits in the queue is left. Both are safe on a zeroed pool. */
@@ -29,8 +24,5 @@ void blockers_join(struct blockers *pool);
 
 /* Gives everything back. */
 void blockers_close(struct blockers *pool);
-
-/* Puts a connection into the queue; it belongs to the pool already. */
-void blockers_put(struct blockers *pool, const struct conn *c);
 
 #endif

@@ -1,27 +1,31 @@
 /*
- * handoff: passing a connection from one worker to another, without a queue and without a lock: it is forgotten by one poller
- * and registered with the other, and the kernel wakes the thread.
+ * handoff: passing a connection from one place to another. Between threads that poll there is no queue and no lock: one poller
+ * forgets the socket, another registers it, and the kernel wakes the thread.
  *
  *     1  forget it here          no event of it will come to us any more
  *     2  store a fresh deadline, then the new owner (release)
  *     3  register it there       from step 2 on it is not ours: not to be touched again
  *
- * Where step 3 fails (no memory, too many watches) nobody else can know of it yet, so we are the owner again, and close it.
+ * Step 3 can fail (no memory, too many watches). The connection is the new owner's then all the same, whose sweep may be
+ * looking at it already; it is only marked as stranded, and that sweep ends it. Nothing is ever taken back.
  */
 #ifndef SHUNT_MODEL_HANDOFF_H
 #define SHUNT_MODEL_HANDOFF_H
 
-#include "model/worker.h"
+#include "conn/table.h"
+#include "model/queue.h"
+#include "os/poller.h"
 
-/* Passes a connection that `from` owns, for `next`, to `to` (another worker, or the pool that may sleep). `registered`: it
- * stands in from's poller. */
-void handoff(struct worker *from, struct worker *to, struct conn *c, enum stage next, bool registered);
+/* Where a connection can wait: in a poller, for its socket; or in a queue, for a thread. One of the two is NULL. */
+struct place {
+    uint32_t id; /* the owner's number in the table: a worker's, or that of a pool whose threads own as one */
+    struct poller *poller;
+    struct queue *queue;
+};
 
-/* A new connection's first handoff, from the accept stage, which owns it as OWNER_NOBODY. 0, or -1 with errno: it is still
- * the caller's to close. */
-int handoff_new(struct worker *to, struct conn *c);
-
-/* The deadline that counts from now for this connection, monotonic milliseconds; 0: none. */
-uint64_t handoff_deadline(const struct worker *worker, const struct conn *c);
+/* Passes a connection that the caller owns to `to`, for its stage `next`. `from`: the poller that it stands in, or NULL.
+ * deadline_ms: when its patience ends from now on, monotonic; 0: never. */
+void handoff(struct conn_table *table, struct poller *from, const struct place *to, struct conn *c, enum stage next,
+             uint64_t deadline_ms);
 
 #endif

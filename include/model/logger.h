@@ -20,12 +20,11 @@ enum {
     LOGGER_REOPEN_MS = 1000 /* how often the file's name is looked at */
 };
 
-struct engine;
-
 struct logger {
-    struct engine *engine;
     const char *path; /* NULL: no log, and nothing below is in use */
     int fd;
+    struct ring *rings; /* room for `most`, `count` in use */
+    int most, count;
     pthread_t thread;
     bool started;
     struct poller poller; /* only ever woken */
@@ -36,16 +35,20 @@ struct logger {
     uint64_t lost_told;
 };
 
-/* Opens the log ("-": standard output, NULL: none). 0, or -1 with errno. */
-int logger_open(struct logger *logger, struct engine *engine, const char *path);
+/* Opens the log ("-": standard output, NULL: none), for at most `most` rings. 0, or -1 with errno; logger_close() is owed either
+ * way. */
+int logger_open(struct logger *logger, const char *path, int most);
 
-/* Starts the thread; the workers' rings must exist. 0, or -1 with errno. */
+/* A ring for one more thread to put lines into; before the logger starts. NULL with errno ENOMEM. */
+struct ring *logger_add_ring(struct logger *logger);
+
+/* Starts the thread. 0, or -1 with errno. */
 int logger_start(struct logger *logger);
 
-/* Called by a worker that has put lines into its ring. */
+/* Called by a thread that has put lines into its ring. */
 void logger_nudge(struct logger *logger);
 
-/* Writes what is left in the rings and ends. Call it when no worker runs any more. */
+/* Writes what is left in the rings and ends. Safe on a zeroed logger, and to repeat. */
 void logger_close(struct logger *logger);
 
 #endif

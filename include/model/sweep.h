@@ -6,7 +6,7 @@
 
 enum { SWEEP_EVERY_MS = 1000 };
 
-/* Shuts down those past their deadline. The event that follows ends them: never closed here, since a connection may have
+/* Ends stranded ones, and shuts down those past their deadline. The event that follows ends them: never closed here, since a connection may have
  * been passed to us a moment ago and its socket be on its way into our poller. */
 void sweep_deadlines(struct worker *worker);
 

@@ -7,10 +7,10 @@ uint64_t clock_now_ms(void)
     return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
 }
 
-int clock_tick(struct clock *clock)
+bool clock_tick(struct clock *clock)
 {
     time_t second = time(NULL);
-    int changed = second != clock->second;
+    bool changed = second != clock->second;
     clock->now_ms = clock_now_ms();
     clock->second = second;
     return changed;

@@ -69,14 +69,10 @@ void log_errno(enum log_level level, const char *format, ...)
     errno = saved;
 }
 
-int log_gate_opens(struct log_gate *gate, uint64_t now_ms, uint64_t *held)
+bool log_gate_opens(struct log_gate *gate, uint64_t now_ms)
 {
-    if (now_ms < gate->next_ms) {
-        gate->held++;
-        return 0;
-    }
-    *held = gate->held;
+    if (now_ms < gate->next_ms)
+        return false;
     gate->next_ms = now_ms + GATE_MS;
-    gate->held = 0;
-    return 1;
+    return true;
 }

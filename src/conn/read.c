@@ -137,7 +137,6 @@ static void begin_reply(struct reading *r, const struct request *request, const 
 {
     struct conn *c = r->c;
     r->answered = true;
-    atomic_fetch_add_explicit(&r->env->counters.requests, 1, memory_order_relaxed);
     c->closing = reply->close;
     c->discard = request->content_length;
     if (reply->entry == NULL) {

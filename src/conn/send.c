@@ -77,10 +77,8 @@ enum io conn_send(struct conn *c, struct conn_env *env, struct buffer *head, str
 {
     size_t before = turn->left;
     enum io io = send_some(c, env, head, turn);
-    if (turn->left < before) {
-        atomic_fetch_add_explicit(&env->counters.bytes_sent, before - turn->left, memory_order_relaxed);
+    if (turn->left < before)
         conn_enter(c, env, PHASE_REPLY);
-    }
     if (io == IO_DONE && (buffer_length(head) > 0 || c->body_length > 0))
         return IO_AGAIN;
     return io;

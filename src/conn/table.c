@@ -38,14 +38,13 @@ static void raise_top(struct conn_table *table, int top)
         ;
 }
 
-struct conn *conn_table_claim(struct conn_table *table, int fd, uint32_t owner)
+struct conn *conn_table_claim(struct conn_table *table, int fd)
 {
     struct conn_slot *slot = &table->slots[fd];
     /* Acquires what the one that had this descriptor before wrote, up to its release. */
     (void)atomic_load_explicit(&slot->owner, memory_order_acquire);
     atomic_fetch_add_explicit(&slot->generation, 1, memory_order_relaxed);
     atomic_store_explicit(&slot->deadline_ms, 0, memory_order_relaxed);
-    atomic_store_explicit(&slot->owner, owner, memory_order_release);
     raise_top(table, fd + 1);
     return &table->conns[fd];
 }

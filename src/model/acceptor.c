@@ -52,7 +52,7 @@ static void pause_for(struct acceptor *acceptor, uint64_t ms)
 
 int acceptor_open(struct acceptor *acceptor, struct engine *engine, const int *listeners, int count)
 {
-    *acceptor = (struct acceptor){.engine = engine, .count = count, .poller = {-1, -1}};
+    *acceptor = (struct acceptor){.intake = {.engine = engine}, .count = count, .poller = {-1, -1}};
     memcpy(acceptor->listeners, listeners, (size_t)count * sizeof *listeners);
     if (poller_open(&acceptor->poller) < 0)
         return -1;
@@ -62,20 +62,19 @@ int acceptor_open(struct acceptor *acceptor, struct engine *engine, const int *l
 
 static void complain(struct acceptor *acceptor, const char *why, const char *remedy)
 {
-    uint64_t held;
-    if (log_gate_opens(&acceptor->gate, clock_now_ms(), &held))
+    if (log_gate_opens(&acceptor->gate, clock_now_ms()))
         log_line(LOG_LEVEL_WARNING, "accept: %s: idle connections are closed, some new ones answered 503 (%s)", why, remedy);
 }
 
 /* Asks the owners to make room, and gives them a moment; false when that was tried just now. */
 static bool make_room(struct acceptor *acceptor)
 {
-    struct engine *engine = acceptor->engine;
+    const struct engine_settings *settings = &acceptor->intake.engine->settings;
     uint64_t now_ms = clock_now_ms();
     if (now_ms < acceptor->shed_ms + SHED_EVERY_MS)
         return false;
     acceptor->shed_ms = now_ms;
-    engine_shed(engine, (uint32_t)(engine->settings.connections_max / SHED_PART / engine->settings.readers) + 1);
+    engine_shed(acceptor->intake.engine, (uint32_t)(settings->connections_max / SHED_PART / settings->workers) + 1);
     pause_for(acceptor, SHED_PAUSE_MS);
     return true;
 }
@@ -83,8 +82,8 @@ static bool make_room(struct acceptor *acceptor)
 /* Whether one more connection may be taken; *refused: only to be told that there is no room. */
 static bool has_room(struct acceptor *acceptor, bool *refused)
 {
-    uint64_t most = (uint64_t)acceptor->engine->settings.connections_max;
-    uint64_t open = engine_connections(acceptor->engine, most);
+    uint64_t most = (uint64_t)acceptor->intake.engine->settings.connections_max;
+    uint64_t open = intake_connections(&acceptor->intake, most);
     *refused = open >= most;
     if (!*refused)
         return true;
@@ -128,7 +127,7 @@ static bool accept_one(struct acceptor *acceptor, int listener)
         pause_for(acceptor, FULL_PAUSE_MS); /* no memory for one more */
     if (fd < 0)
         return false;
-    engine_adopt(acceptor->engine, fd, &peer, refused);
+    intake_adopt(&acceptor->intake, fd, &peer, refused);
     return true;
 }
 
@@ -172,7 +171,7 @@ int acceptor_run(struct acceptor *acceptor, int control)
 
 void acceptor_close(struct acceptor *acceptor)
 {
-    if (acceptor->engine == NULL)
+    if (acceptor->count == 0)
         return;
     acceptor->paused = false;
     for (int i = 0; i < acceptor->count; i++) {
@@ -181,5 +180,5 @@ void acceptor_close(struct acceptor *acceptor)
     }
     empty_reserve(acceptor);
     poller_close(&acceptor->poller);
-    acceptor->engine = NULL;
+    acceptor->count = 0;
 }

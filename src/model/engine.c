@@ -1,12 +1,8 @@
 #include "model/engine.h"
 
 #include "base/log.h"
-#include "model/handoff.h"
 
-#include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 enum {
     FILES_OF_OUR_OWN = 16, /* standard streams, listeners, signals, the log, the docroot … */
@@ -19,67 +15,63 @@ int engine_connections_max(int files_max, int threads)
     return files_max - files_max / FILES_TO_CACHE - 2 * ENGINE_RESERVE - FILES_PER_THREAD * threads - FILES_OF_OUR_OWN;
 }
 
-static struct cache_limits cache_limits_of(const struct engine_settings *settings)
+struct cache_limits engine_cache_limits(const struct engine_settings *settings)
 {
     return (struct cache_limits){
         .entries = settings->cache_entries,
-        .bytes = settings->cache_bytes / (uint64_t)settings->readers,
-        .files = (uint32_t)(settings->files_max / FILES_TO_CACHE / settings->readers),
+        .bytes = settings->cache_bytes / (uint64_t)settings->workers,
+        .files = (uint32_t)(settings->files_max / FILES_TO_CACHE / settings->workers),
     };
-}
-
-/* Readers from the first core up, writers from the last down. */
-static int cpu_for(const struct engine_settings *settings, int i)
-{
-    const struct cpu_set_list *cpus = &settings->cpus;
-    if (!settings->pin)
-        return -1;
-    if (i < settings->readers)
-        return cpus->ids[i % cpus->count];
-    return cpus->ids[cpus->count - 1 - (i - settings->readers) % cpus->count];
 }
 
 static int open_worker(struct engine *engine, int i)
 {
-    const struct engine_settings *settings = &engine->settings;
-    struct worker *worker = &engine->workers[i];
-    struct cache_limits cache = cache_limits_of(settings);
-    bool reads = i < settings->readers;
-    snprintf(worker->role, sizeof worker->role, reads ? "read %d" : "write %d", reads ? i : i - settings->readers);
-    worker->cpu = cpu_for(settings, i);
-    return worker_open(worker, engine, (uint32_t)i + 1, reads ? &cache : NULL, settings->access_log != NULL);
+    struct post post = engine->settings.model->post(&engine->settings, i);
+    if (worker_open(&engine->workers[i], engine, NULL, &post) == 0)
+        return 0;
+    log_errno(LOG_LEVEL_ERROR, "make thread '%s'", post.role);
+    return -1;
 }
 
 /* All that threads share stands before the first of them starts. */
 static int open_parts(struct engine *engine)
 {
     const struct engine_settings *settings = &engine->settings;
-    int count = settings->readers + settings->writers;
-    if (conn_table_open(&engine->table, settings->files_max) < 0)
-        return log_errno(LOG_LEVEL_ERROR, "make a table of %d connections", settings->files_max), -1;
-    if (logger_open(&engine->logger, engine, settings->access_log) < 0)
-        return log_errno(LOG_LEVEL_ERROR, "open the access log %s", settings->access_log), -1;
-    engine->workers = worker_array(count);
-    if (engine->workers == NULL)
-        return log_errno(LOG_LEVEL_ERROR, "make %d threads", count), -1;
-    for (; engine->count < count; engine->count++)
-        if (open_worker(engine, engine->count) < 0) {
-            log_errno(LOG_LEVEL_ERROR, "make thread '%s'", engine->workers[engine->count].role);
-            engine->count++; /* to be closed too */
+    if (conn_table_open(&engine->table, settings->files_max) < 0) {
+        log_errno(LOG_LEVEL_ERROR, "make a table of %d connections", settings->files_max);
+        return -1;
+    }
+    if (logger_open(&engine->logger, settings->access_log, settings->threads + settings->blockers) < 0) {
+        log_errno(LOG_LEVEL_ERROR, "open the access log %s", settings->access_log);
+        return -1;
+    }
+    engine->workers = worker_array(settings->threads);
+    if (engine->workers == NULL) {
+        log_errno(LOG_LEVEL_ERROR, "make %d threads", settings->threads);
+        return -1;
+    }
+    while (engine->count < settings->threads)
+        if (open_worker(engine, engine->count++) < 0)
             return -1;
-        }
     return 0;
 }
 
 static int start_threads(struct engine *engine)
 {
+    const struct engine_settings *settings = &engine->settings;
     for (int i = 0; i < engine->count; i++)
-        if (worker_start(&engine->workers[i]) < 0)
-            return log_errno(LOG_LEVEL_ERROR, "start thread '%s'", engine->workers[i].role), -1;
-    if (blockers_open(&engine->blockers, engine, engine->settings.blockers, (uint32_t)engine->count + 1) < 0)
-        return log_errno(LOG_LEVEL_ERROR, "start %d threads for slow files", engine->settings.blockers), -1;
-    if (logger_start(&engine->logger) < 0)
-        return log_errno(LOG_LEVEL_ERROR, "start the access log's thread"), -1;
+        if (worker_start(&engine->workers[i], worker_loop) < 0) {
+            log_errno(LOG_LEVEL_ERROR, "start thread '%s'", engine->workers[i].post.role);
+            return -1;
+        }
+    if (blockers_open(&engine->blockers, engine, settings->blockers, worker_id(engine->count)) < 0) {
+        log_errno(LOG_LEVEL_ERROR, "start %d threads for slow files", settings->blockers);
+        return -1;
+    }
+    if (logger_start(&engine->logger) < 0) {
+        log_errno(LOG_LEVEL_ERROR, "start the access log's thread");
+        return -1;
+    }
     return 0;
 }
 
@@ -92,35 +84,17 @@ int engine_open(struct engine *engine, const struct engine_settings *settings)
     return -1;
 }
 
-void engine_adopt(struct engine *engine, int fd, const struct socket_peer *peer, bool refused)
+static uint64_t ended_by(const struct worker *workers, int count)
 {
-    int reader = engine->next_reader;
-    engine->next_reader = reader + 1 == engine->settings.readers ? 0 : reader + 1;
-    if (fd >= engine->table.size) { /* somebody raised our limit on files while we ran */
-        close(fd);
-        return;
-    }
-    struct conn *c = conn_table_claim(&engine->table, fd, OWNER_NOBODY);
-    conn_open(c, fd, peer, (uint16_t)reader, refused);
-    if (handoff_new(&engine->workers[reader], c) < 0) {
-        log_errno(LOG_LEVEL_ERROR, "pass a new connection to thread '%s'", engine->workers[reader].role);
-        close(fd);
-        return;
-    }
-    engine->accepted++;
+    uint64_t ended = 0;
+    for (int i = 0; i < count; i++)
+        ended += atomic_load_explicit(&workers[i].ended, memory_order_relaxed);
+    return ended;
 }
 
-uint64_t engine_connections(struct engine *engine, uint64_t limit)
+uint64_t engine_ended(const struct engine *engine)
 {
-    if (engine->accepted - engine->ended_seen < limit)
-        return engine->accepted - engine->ended_seen;
-    uint64_t ended = 0;
-    for (int i = 0; i < engine->count; i++)
-        ended += atomic_load_explicit(&engine->workers[i].ended, memory_order_relaxed);
-    for (int i = 0; i < engine->blockers.count; i++)
-        ended += atomic_load_explicit(&engine->blockers.workers[i].ended, memory_order_relaxed);
-    engine->ended_seen = ended;
-    return engine->accepted - ended;
+    return ended_by(engine->workers, engine->count) + ended_by(engine->blockers.workers, engine->blockers.count);
 }
 
 static void wake_all(struct engine *engine)
@@ -132,15 +106,26 @@ static void wake_all(struct engine *engine)
 
 void engine_shed(struct engine *engine, uint32_t each)
 {
-    for (int i = 0; i < engine->settings.readers; i++)
-        atomic_store_explicit(&engine->workers[i].shed, each, memory_order_relaxed);
+    for (int i = 0; i < engine->count; i++)
+        if (engine->workers[i].post.reads)
+            atomic_store_explicit(&engine->workers[i].shed, each, memory_order_relaxed);
+    wake_all(engine);
+}
+
+static void give_order(struct engine *engine, enum engine_order order)
+{
+    atomic_store_explicit(&engine->order, order, memory_order_release);
     wake_all(engine);
 }
 
 void engine_drain(struct engine *engine)
 {
-    atomic_store_explicit(&engine->order, ENGINE_DRAIN, memory_order_release);
-    wake_all(engine);
+    give_order(engine, ENGINE_DRAIN);
+}
+
+void engine_abandon(struct engine *engine)
+{
+    logger_close(&engine->logger);
 }
 
 /* No thread runs any more: what connections are left are ended here, in whatever stage they were. */
@@ -152,19 +137,13 @@ static void end_connections(struct engine *engine)
             worker_end(&engine->workers[0], &table->conns[fd]);
 }
 
-void engine_abandon(struct engine *engine)
-{
-    logger_close(&engine->logger);
-}
-
 void engine_close(struct engine *engine)
 {
-    atomic_store_explicit(&engine->order, ENGINE_STOP, memory_order_release);
-    wake_all(engine);
+    give_order(engine, ENGINE_STOP);
     for (int i = 0; i < engine->count; i++)
         worker_join(&engine->workers[i]);
     blockers_join(&engine->blockers);
-    if (engine->table.conns != NULL && engine->workers != NULL)
+    if (engine->count > 0)
         end_connections(engine);
     logger_close(&engine->logger);
     blockers_close(&engine->blockers);

@@ -1,7 +1,7 @@
 #include "model/logger.h"
 
 #include "base/clock.h"
-#include "model/engine.h"
+#include "os/cpu.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -21,25 +21,35 @@ static int open_file(const char *path)
     return open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0640);
 }
 
-int logger_open(struct logger *logger, struct engine *engine, const char *path)
+int logger_open(struct logger *logger, const char *path, int most)
 {
-    *logger = (struct logger){.engine = engine, .path = path, .fd = -1, .poller = {-1, -1}};
+    *logger = (struct logger){.fd = -1, .poller = {-1, -1}, .most = most};
     if (path == NULL)
         return 0;
+    logger->path = path;
     logger->fd = is_file(logger) ? open_file(path) : fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 0);
     logger->batch = malloc(BATCH);
-    if (logger->fd < 0 || logger->batch == NULL)
+    size_t size = (size_t)most * sizeof *logger->rings;
+    logger->rings = aligned_alloc(_Alignof(struct ring), size);
+    if (logger->fd < 0 || logger->batch == NULL || logger->rings == NULL)
         return -1;
+    memset(logger->rings, 0, size);
     return poller_open(&logger->poller);
+}
+
+struct ring *logger_add_ring(struct logger *logger)
+{
+    struct ring *ring = &logger->rings[logger->count];
+    if (ring_open(ring, LOGGER_RING) < 0)
+        return NULL;
+    logger->count++;
+    return ring;
 }
 
 static void complain(struct logger *logger, const char *what)
 {
-    uint64_t held;
-    int error = errno;
-    if (!log_gate_opens(&logger->gate, clock_now_ms(), &held))
+    if (!log_gate_opens(&logger->gate, clock_now_ms()))
         return;
-    errno = error;
     log_errno(LOG_LEVEL_ERROR, "%s access log %s", what, is_file(logger) ? logger->path : "on standard output");
 }
 
@@ -58,33 +68,36 @@ static void write_all(struct logger *logger, const char *bytes, size_t len)
     }
 }
 
-/* Carries what one worker has put; whether there was anything. Its lost lines are added to *lost. */
-static bool drain(struct logger *logger, struct worker *worker, uint64_t *lost)
+/* Carries what one thread has put; whether there was anything. */
+static bool drain(struct logger *logger, struct ring *ring)
 {
     size_t len, total = 0;
-    while ((len = ring_take(&worker->access, logger->batch, BATCH)) > 0) {
+    while (total < ring->size && (len = ring_take(ring, logger->batch, BATCH)) > 0) {
         write_all(logger, logger->batch, len);
         total += len;
     }
-    *lost += atomic_load_explicit(&worker->access.lost, memory_order_relaxed);
     return total > 0;
 }
 
-/* Carries what there is from all workers; whether there was anything. */
+static void tell_lost(struct logger *logger)
+{
+    uint64_t lost = 0;
+    for (int i = 0; i < logger->count; i++)
+        lost += atomic_load_explicit(&logger->rings[i].lost, memory_order_relaxed);
+    if (lost == logger->lost_told || !log_gate_opens(&logger->gate, clock_now_ms()))
+        return;
+    log_line(LOG_LEVEL_WARNING, "access log: %llu lines lost: its disk is slower than the traffic",
+             (unsigned long long)(lost - logger->lost_told));
+    logger->lost_told = lost;
+}
+
+/* Carries what there is; whether there was anything. */
 static bool drain_all(struct logger *logger)
 {
-    struct engine *engine = logger->engine;
     bool any = false;
-    uint64_t lost = 0, held;
-    for (int i = 0; i < engine->count; i++)
-        any |= drain(logger, &engine->workers[i], &lost);
-    for (int i = 0; i < engine->blockers.count; i++)
-        any |= drain(logger, &engine->blockers.workers[i], &lost);
-    if (lost > logger->lost_told && log_gate_opens(&logger->gate, clock_now_ms(), &held)) {
-        log_line(LOG_LEVEL_WARNING, "access log: %llu lines lost: its disk is slower than the traffic",
-                 (unsigned long long)(lost - logger->lost_told));
-        logger->lost_told = lost;
-    }
+    for (int i = 0; i < logger->count; i++)
+        any |= drain(logger, &logger->rings[i]);
+    tell_lost(logger);
     return any;
 }
 
@@ -150,7 +163,7 @@ void logger_nudge(struct logger *logger)
 
 void logger_close(struct logger *logger)
 {
-    if (logger->engine == NULL)
+    if (logger->path == NULL)
         return;
     if (logger->started) {
         atomic_store_explicit(&logger->stop, true, memory_order_release);
@@ -158,9 +171,12 @@ void logger_close(struct logger *logger)
         pthread_join(logger->thread, NULL);
         drain_all(logger);
     }
+    for (int i = 0; i < logger->count; i++)
+        ring_close(&logger->rings[i]);
     if (logger->fd >= 0)
         close(logger->fd);
+    free(logger->rings);
     free(logger->batch);
     poller_close(&logger->poller);
-    logger->engine = NULL;
+    logger->path = NULL;
 }

@@ -1,7 +1,6 @@
 #include "model/sweep.h"
 
 #include "model/engine.h"
-#include "model/handoff.h"
 
 enum {
     AGES = 128,           /* how finely idle connections are told apart: by seconds, the last for all that are older */
@@ -9,17 +8,31 @@ enum {
     EXPIRED_AGAIN_MS = 5000 /* a shut down socket's event comes at once; this is for the case that it doesn't */
 };
 
-/* A walk over the worker's own connections: the next one from *fd on, or NULL; *deadline_ms is its deadline. */
-static struct conn *next_own(struct worker *worker, int *fd, uint64_t *deadline_ms)
+/* A walk over all connections of an owner: the next one from *fd on, or NULL; *deadline_ms is its deadline. */
+static struct conn *next_of(struct worker *worker, uint32_t owner, int *fd, uint64_t *deadline_ms)
 {
     struct conn_table *table = &worker->engine->table;
     int top = atomic_load_explicit(&table->top, memory_order_acquire);
     for (; *fd < top; (*fd)++)
-        if (conn_table_owns(table, *fd, worker->id)) {
+        if (conn_table_owns(table, *fd, owner)) {
             *deadline_ms = atomic_load_explicit(&table->slots[*fd].deadline_ms, memory_order_relaxed);
             return &table->conns[(*fd)++];
         }
     return NULL;
+}
+
+static struct conn *next_own(struct worker *worker, int *fd, uint64_t *deadline_ms)
+{
+    return next_of(worker, worker->place->id, fd, deadline_ms);
+}
+
+/* Ends those that could not be registered with our poller. */
+static void end_stranded(struct worker *worker)
+{
+    uint64_t deadline_ms;
+    struct conn *c;
+    for (int fd = 0; (c = next_of(worker, worker->place->id | OWNER_STRANDED, &fd, &deadline_ms)) != NULL;)
+        worker_end(worker, c);
 }
 
 static void expire(struct worker *worker, struct conn *c)
@@ -32,9 +45,10 @@ void sweep_deadlines(struct worker *worker)
 {
     uint64_t now_ms = worker->env.clock.now_ms, deadline_ms;
     struct conn *c;
+    end_stranded(worker);
     for (int fd = 0; (c = next_own(worker, &fd, &deadline_ms)) != NULL;) {
         if (c->phase == PHASE_REPLY && conn_takes(c))
-            conn_table_set_deadline(&worker->engine->table, c->fd, handoff_deadline(worker, c));
+            conn_table_set_deadline(&worker->engine->table, c->fd, worker_deadline(worker, c));
         else if (deadline_ms != 0 && deadline_ms <= now_ms)
             expire(worker, c);
     }

@@ -2,7 +2,6 @@
 
 #include "base/log.h"
 #include "model/engine.h"
-#include "model/handoff.h"
 #include "model/sweep.h"
 
 #include <errno.h>
@@ -12,27 +11,47 @@
 
 enum { EVENTS_MAX = 256, DRAIN_SWEEP_MS = 100 };
 
+/* ---- a worker's parts */
+
 struct worker *worker_array(int count)
 {
     size_t size = (size_t)count * sizeof(struct worker);
     struct worker *workers = aligned_alloc(_Alignof(struct worker), size);
-    if (workers != NULL)
-        memset(workers, 0, size);
+    if (workers == NULL)
+        return NULL;
+    memset(workers, 0, size);
+    for (int i = 0; i < count; i++)
+        workers[i].poller = (struct poller){-1, -1};
     return workers;
 }
 
-int worker_open(struct worker *worker, struct engine *engine, uint32_t id, const struct cache_limits *cache, bool with_log)
+int worker_open(struct worker *worker, struct engine *engine, const struct place *place, const struct post *post)
 {
     const struct engine_settings *settings = &engine->settings;
     worker->engine = engine;
-    worker->id = id;
-    worker->poller = (struct poller){-1, -1};
-    if (with_log && ring_open(&worker->access, LOGGER_RING) < 0)
+    worker->post = *post;
+    worker->place = place != NULL ? place : &worker->own;
+    if (place == NULL) {
+        worker->own = (struct place){worker_id((int)(worker - engine->workers)), &worker->poller, NULL};
+        if (poller_open(&worker->poller) < 0)
+            return -1;
+    }
+    struct cache_limits limits = engine_cache_limits(settings);
+    if (post->reads && cache_open(&worker->cache, &limits) < 0)
         return -1;
-    if (cache != NULL && cache_open(&worker->cache, cache) < 0)
+    struct ring *access = NULL;
+    if (settings->access_log != NULL && (access = logger_add_ring(&engine->logger)) == NULL)
         return -1;
-    return conn_env_open(&worker->env, &settings->limits, &settings->site, cache != NULL ? &worker->cache : NULL,
-                         with_log ? &worker->access : NULL);
+    return conn_env_open(&worker->env, &settings->limits, &settings->site, &worker->cache, access);
+}
+
+int worker_start(struct worker *worker, void *(*loop)(void *))
+{
+    int error = pthread_create(&worker->thread, NULL, loop, worker);
+    worker->started = error == 0;
+    if (error != 0)
+        errno = error;
+    return error == 0 ? 0 : -1;
 }
 
 void worker_join(struct worker *worker)
@@ -44,14 +63,12 @@ void worker_join(struct worker *worker)
 
 void worker_close(struct worker *worker)
 {
-    if (worker->engine == NULL)
-        return;
     conn_env_close(&worker->env);
-    if (worker->cache.buckets != NULL)
-        cache_close(&worker->cache);
-    ring_close(&worker->access);
+    cache_close(&worker->cache);
     poller_close(&worker->poller);
 }
+
+/* ---- one connection */
 
 void worker_end(struct worker *worker, struct conn *c)
 {
@@ -60,6 +77,12 @@ void worker_end(struct worker *worker, struct conn *c)
     conn_table_release(&worker->engine->table, fd);
     close(fd);
     atomic_fetch_add_explicit(&worker->ended, 1, memory_order_relaxed);
+}
+
+uint64_t worker_deadline(const struct worker *worker, const struct conn *c)
+{
+    uint32_t patience_ms = conn_patience(c, worker->env.limits);
+    return patience_ms == 0 ? 0 : worker->env.clock.now_ms + patience_ms;
 }
 
 static enum stage run_stage(struct conn *c, struct conn_env *env)
@@ -84,60 +107,56 @@ static void stay(struct worker *worker, struct conn *c, enum stage next)
     uint32_t interest = conn_interest(c, next);
     c->stage = (uint8_t)next;
     if (worker->env.rearm)
-        conn_table_set_deadline(table, c->fd, handoff_deadline(worker, c));
+        conn_table_set_deadline(table, c->fd, worker_deadline(worker, c));
     if (interest == c->interest)
         return;
     c->interest = interest;
     if (poller_modify(&worker->poller, c->fd, interest, conn_table_key(table, c->fd)) < 0) {
-        log_errno(LOG_LEVEL_ERROR, "watch a connection in thread '%s'", worker->role);
+        log_errno(LOG_LEVEL_ERROR, "watch a connection in thread '%s'", worker->post.role);
         worker_end(worker, c);
     }
 }
 
-static void run(struct worker *worker, struct conn *c, bool registered)
+void worker_run(struct worker *worker, struct conn *c)
 {
+    struct engine *engine = worker->engine;
     worker->env.rearm = false;
     enum stage next = run_stage(c, &worker->env);
     if (next == STAGE_CLOSE) {
         worker_end(worker, c);
         return;
     }
-    struct engine *engine = worker->engine;
-    struct worker *to = engine->settings.model->route(engine, c, next);
-    if (to == worker)
+    const struct place *to = engine->settings.model->route(engine, c, next);
+    if (to == worker->place)
         stay(worker, c, next);
     else
-        handoff(worker, to, c, next, registered);
+        handoff(&engine->table, c->interest != 0 ? &worker->poller : NULL, to, c, next, worker_deadline(worker, c));
 }
 
-void worker_run(struct worker *worker, struct conn *c)
-{
-    run(worker, c, true);
-}
+/* ---- the loop */
 
-void worker_run_unregistered(struct worker *worker, struct conn *c)
+void worker_tell_logger(struct worker *worker)
 {
-    run(worker, c, false);
+    if (!worker->env.logged)
+        return;
+    worker->env.logged = false;
+    logger_nudge(&worker->engine->logger);
 }
 
 /* How long to wait for events: until the next sweep. */
 static int patience(const struct worker *worker)
 {
-    uint64_t now_ms = worker->env.clock.now_ms;
+    uint64_t now_ms = clock_now_ms();
     return worker->sweep_ms > now_ms ? (int)(worker->sweep_ms - now_ms) : 0;
 }
 
-static void sweep(struct worker *worker, enum engine_order order)
+static void run_ready(struct worker *worker, const struct poller_event *events, int count)
 {
-    uint64_t now_ms = worker->env.clock.now_ms;
-    bool begins_to_drain = order == ENGINE_DRAIN && !worker->env.draining;
-    worker->env.draining = order == ENGINE_DRAIN;
-    if (now_ms < worker->sweep_ms && !begins_to_drain)
-        return;
-    sweep_deadlines(worker);
-    if (worker->env.draining)
-        sweep_drain(worker);
-    worker->sweep_ms = now_ms + (worker->env.draining ? DRAIN_SWEEP_MS : SWEEP_EVERY_MS);
+    for (int i = 0; i < count; i++) {
+        struct conn *c = conn_table_find(&worker->engine->table, events[i].key, worker->place->id);
+        if (c != NULL)
+            worker_run(worker, c);
+    }
 }
 
 /* What the accept stage asks for when it has no room. */
@@ -147,49 +166,46 @@ static void shed(struct worker *worker)
     if (count == 0)
         return;
     sweep_idle(worker, count);
-    if (worker->cache.buckets != NULL)
-        cache_shed_files(&worker->cache);
+    cache_shed_files(&worker->cache);
 }
 
-static void run_ready(struct worker *worker)
+static void sweep(struct worker *worker)
 {
-    struct poller_event events[EVENTS_MAX];
-    int count = poller_wait(&worker->poller, events, EVENTS_MAX, patience(worker));
-    conn_env_tick(&worker->env);
-    for (int i = 0; i < count; i++) {
-        struct conn *c = conn_table_find(&worker->engine->table, events[i].key, worker->id);
-        if (c != NULL)
-            worker_run(worker, c);
-    }
+    uint64_t now_ms = worker->env.clock.now_ms;
+    if (now_ms < worker->sweep_ms)
+        return;
+    sweep_deadlines(worker);
+    if (worker->env.draining)
+        sweep_drain(worker);
+    worker->sweep_ms = now_ms + (worker->env.draining ? DRAIN_SWEEP_MS : SWEEP_EVERY_MS);
 }
 
-static void *loop(void *arg)
+/* Takes the engine's order; whether to go on. */
+static bool obey(struct worker *worker)
+{
+    enum engine_order order = atomic_load_explicit(&worker->engine->order, memory_order_acquire);
+    if (order == ENGINE_DRAIN && !worker->env.draining) {
+        worker->env.draining = true;
+        worker->sweep_ms = 0;
+    }
+    return order != ENGINE_STOP;
+}
+
+void *worker_loop(void *arg)
 {
     struct worker *worker = arg;
-    struct engine *engine = worker->engine;
-    enum engine_order order;
-    cpu_name_self(worker->role);
-    if (worker->cpu >= 0)
-        cpu_pin_self(worker->cpu); /* best effort: a sandbox may forbid it */
-    while ((order = atomic_load_explicit(&engine->order, memory_order_acquire)) != ENGINE_STOP) {
-        run_ready(worker);
+    struct poller_event events[EVENTS_MAX];
+    cpu_name_self(worker->post.role);
+    if (worker->post.cpu >= 0)
+        cpu_pin_self(worker->post.cpu); /* best effort: a sandbox may forbid it */
+    for (;;) {
+        int count = poller_wait(&worker->poller, events, EVENTS_MAX, patience(worker));
+        conn_env_tick(&worker->env);
+        if (!obey(worker))
+            return NULL;
+        run_ready(worker, events, count);
         shed(worker);
-        sweep(worker, order);
-        if (worker->env.logged) {
-            worker->env.logged = false;
-            logger_nudge(&engine->logger);
-        }
+        sweep(worker);
+        worker_tell_logger(worker);
     }
-    return NULL;
-}
-
-int worker_start(struct worker *worker)
-{
-    if (poller_open(&worker->poller) < 0)
-        return -1;
-    int error = pthread_create(&worker->thread, NULL, loop, worker);
-    worker->started = error == 0;
-    if (error != 0)
-        errno = error;
-    return error == 0 ? 0 : -1;
 }

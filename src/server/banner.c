@@ -48,9 +48,8 @@ static void show_page(const struct options *options, const struct socket_address
         fprintf(stderr, "  %s  %s%s\n", i == 0 ? "open    " : "        ", url,
                 bound[i].any ? "  (and every other address of this machine)" : "");
     }
-    fprintf(stderr, "  threads   %s: %d read, %d write, %d for slow files; %d connections at most\n",
-            settings->model->name, settings->readers, settings->writers, settings->blockers,
-            settings->connections_max);
+    fprintf(stderr, "  model     %s: %d threads, %d more for slow files; %d connections at most\n", settings->model->name,
+            settings->threads, settings->blockers, settings->connections_max);
     fprintf(stderr, "  stop      Ctrl-C (twice: at once)\n");
 }
 

@@ -15,7 +15,6 @@
 enum {
     BACKLOG = 65535, /* the kernel takes as much of it as net.core.somaxconn allows */
     DRAIN_LOOK_MS = 20,
-    CORES_PER_WRITER = 8,
     CACHE_BYTES = 256 << 20,
     CACHE_ENTRIES = 16384,
 };
@@ -84,6 +83,8 @@ static int settle(struct server *server)
     struct engine_settings *settings = &server->settings;
     *settings = (struct engine_settings){
         .model = options->model,
+        .workers = options->workers,
+        .writers = options->writers,
         .blockers = options->blockers,
         .files_max = limits_raise_files(),
         .pin = true,
@@ -95,13 +96,12 @@ static int settle(struct server *server)
     };
     cpu_usable(&settings->cpus);
     int quota = cpu_quota();
-    int cores = quota > 0 ? smaller(quota, settings->cpus.count) : settings->cpus.count;
-    settings->readers = options->workers > 0 ? options->workers : cores;
-    settings->writers = options->writers >= 0 ? options->writers : cores < CORES_PER_WRITER ? 1 : cores / CORES_PER_WRITER;
-    int most = engine_connections_max(settings->files_max, settings->readers + settings->writers);
+    settings->cores = quota > 0 ? smaller(quota, settings->cpus.count) : settings->cpus.count;
+    settings->model->settle(settings);
+    int most = engine_connections_max(settings->files_max, settings->threads + settings->blockers);
     if (most < 1) {
         log_line(LOG_LEVEL_ERROR, "this process may open %d files, too few for %d threads: raise ulimit -n, or LimitNOFILE=",
-                 settings->files_max, settings->readers + settings->writers);
+                 settings->files_max, settings->threads + settings->blockers);
         return -1;
     }
     if (options->max_connections > most)
@@ -140,7 +140,7 @@ static bool drain(struct server *server)
         return true;
     poller_add(&poller, server->signals, POLLER_IN, 0);
     bool told_again = false;
-    while (!told_again && engine_connections(&server->engine, 0) > 0 && clock_now_ms() < until_ms)
+    while (!told_again && intake_connections(&server->acceptor.intake, 0) > 0 && clock_now_ms() < until_ms)
         told_again = poller_wait(&poller, &event, 1, DRAIN_LOOK_MS) > 0;
     poller_close(&poller);
     return !told_again;

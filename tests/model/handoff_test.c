@@ -8,7 +8,7 @@
  */
 #include "base/clock.h"
 #include "lib/tree.h"
-#include "model/engine.h"
+#include "model/intake.h"
 #include "model/staged.h"
 #include "os/beneath.h"
 
@@ -41,7 +41,7 @@ enum { FILES = sizeof files / sizeof *files };
 struct row {
     const char *sentence;
     uint32_t turn_bytes;
-    int readers, writers, blockers;
+    int workers, writers, blockers;
     bool assume_cold, small_buffers;
     int clients, requests; /* each client asks so often, on one connection */
     size_t largest;        /* of the files that are asked for */
@@ -70,6 +70,7 @@ enum { ROWS = sizeof rows / sizeof *rows };
 struct fixture {
     struct tree tree;
     struct engine engine;
+    struct intake intake;
     int root;
 };
 
@@ -80,7 +81,7 @@ static void open_fixture(struct fixture *f, const struct row *row)
     assert_true(f->root >= 0);
     struct engine_settings settings = {
         .model = &model_staged,
-        .readers = row->readers,
+        .workers = row->workers,
         .writers = row->writers,
         .blockers = row->blockers,
         .files_max = FILES_MAX,
@@ -99,7 +100,11 @@ static void open_fixture(struct fixture *f, const struct row *row)
                 .assume_cold = row->assume_cold,
             },
     };
+    cpu_usable(&settings.cpus);
+    settings.cores = settings.cpus.count;
+    settings.model->settle(&settings);
     assert_int_equal(engine_open(&f->engine, &settings), 0);
+    f->intake = (struct intake){.engine = &f->engine};
 }
 
 static void close_fixture(struct fixture *f)
@@ -116,17 +121,17 @@ static int connect_to(struct fixture *f, bool small_buffers)
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends), 0);
     if (small_buffers)
         assert_int_equal(setsockopt(ends[1], SOL_SOCKET, SO_SNDBUF, &size, sizeof size), 0);
-    engine_adopt(&f->engine, ends[1], &(struct socket_peer){.family = AF_UNIX}, false);
+    intake_adopt(&f->intake, ends[1], &(struct socket_peer){.family = AF_UNIX}, false);
     return ends[0];
 }
 
 /* Waits until so many connections are left; whether they are. A test that fails must still stop the threads. */
-static bool wait_for(struct engine *engine, uint64_t left)
+static bool wait_for(struct fixture *f, uint64_t left)
 {
     uint64_t until_ms = clock_now_ms() + PATIENCE_MS;
-    while (engine_connections(engine, 0) > left && clock_now_ms() < until_ms)
+    while (intake_connections(&f->intake, 0) > left && clock_now_ms() < until_ms)
         usleep(1000);
-    return engine_connections(engine, 0) == left;
+    return intake_connections(&f->intake, 0) == left;
 }
 
 static void say(int sock, const char *text)
@@ -241,7 +246,7 @@ static void every_byte_arrives_wherever_the_connection_changes_threads(void **st
         pthread_join(threads[i], NULL);
         free(clients[i].asked);
     }
-    bool ended = wait_for(&f.engine, 0);
+    bool ended = wait_for(&f, 0);
     close_fixture(&f);
     for (int i = 0; i < row->clients; i++)
         if (clients[i].problem[0] != '\0')
@@ -286,7 +291,7 @@ static void peers_that_vanish_anywhere_leave_nothing_behind(void **state)
     /* One thread is the accept stage: it alone may adopt. */
     struct vandal vandal = {&f, 7};
     run_vandal(&vandal);
-    bool ended = wait_for(&f.engine, 0);
+    bool ended = wait_for(&f, 0);
     close_fixture(&f);
     assert_true(ended);
 }
@@ -323,7 +328,7 @@ static void draining_answers_what_has_come_and_closes_what_is_idle(void **state)
     usleep(50000);
     engine_drain(&f.engine);
     say(busy, "st: h\r\n\r\n");
-    bool ended = wait_for(&f.engine, 0);
+    bool ended = wait_for(&f, 0);
     close_fixture(&f);
     assert_true(ended);
     ssize_t len = recv(busy, got, sizeof got - 1, 0);
@@ -346,7 +351,7 @@ static void the_longest_idle_are_shed_first(void **state)
     int socks[6];
     char got[4096];
     struct row row = rows[0];
-    row.readers = 1;
+    row.workers = 1;
     open_fixture(&f, &row);
     for (int i = 0; i < 6; i++) {
         socks[i] = connect_to(&f, false);
@@ -358,7 +363,7 @@ static void the_longest_idle_are_shed_first(void **state)
             usleep(2100000); /* idle times are told apart by the second */
     }
     engine_shed(&f.engine, 3);
-    bool shed = wait_for(&f.engine, 3);
+    bool shed = wait_for(&f, 3);
     ssize_t lens[6];
     for (int i = 0; i < 6; i++) {
         lens[i] = recv(socks[i], got, sizeof got, 0);
