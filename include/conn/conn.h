@@ -45,7 +45,7 @@ enum conn_phase {
 /* The limits of a connection; the same for all, and they never change. Times in milliseconds, defaults in brackets. */
 struct conn_limits {
     struct request_limits request;
-    uint64_t body_max;      /* bytes of a request body that are read and discarded [1 MiB]; more is 413, and the end */
+    uint32_t body_max;      /* bytes of a request body that are read and discarded [1 MiB]; more is 413, and the end */
     uint32_t turn_bytes;    /* bytes a connection may send before others get their turn [2 MiB] */
     uint32_t head_ms;       /* for a complete request head, from its first byte or from accept [10 s] */
     uint32_t keepalive_ms;  /* between requests, and for a request body [60 s] */

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <getopt.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -49,47 +50,74 @@ static const char usage[] =
     "shunt ./public               serves ./public on http://127.0.0.1:8080\n"
     "shunt -l '*:80' /srv/www     serves /srv/www to the world\n";
 
-/* Options without a letter are numbered from here. */
-enum long_option {
-    OPT_WRITERS = 256,
-    OPT_BLOCKERS,
-    OPT_ACCESS_LOG,
-    OPT_MAX_CONNECTIONS,
-    OPT_HEAD_TIMEOUT,
-    OPT_KEEPALIVE_TIMEOUT,
-    OPT_SEND_TIMEOUT,
-    OPT_STOP_TIMEOUT,
-    OPT_REQUEST_LINE_MAX,
-    OPT_HEAD_MAX,
-    OPT_FIELDS_MAX,
-    OPT_BODY_MAX,
-    OPT_SEND_BUFFER,
-    OPT_TURN_BYTES,
+/* How an option's value is read. */
+enum kind {
+    KIND_NUMBER = 1, /* into an int or uint32_t */
+    KIND_SECONDS,    /* into a uint32_t, as milliseconds */
+    KIND_LISTEN,
+    KIND_MODEL,
+    KIND_ACCESS_LOG,
+    KIND_QUIET,
+    KIND_VERSION,
+    KIND_HELP,
 };
 
-static const struct option long_options[] = {
-    {"listen", required_argument, NULL, 'l'},
-    {"model", required_argument, NULL, 'm'},
-    {"workers", required_argument, NULL, 'w'},
-    {"writers", required_argument, NULL, OPT_WRITERS},
-    {"blockers", required_argument, NULL, OPT_BLOCKERS},
-    {"access-log", required_argument, NULL, OPT_ACCESS_LOG},
-    {"quiet", no_argument, NULL, 'q'},
-    {"max-connections", required_argument, NULL, OPT_MAX_CONNECTIONS},
-    {"head-timeout", required_argument, NULL, OPT_HEAD_TIMEOUT},
-    {"keepalive-timeout", required_argument, NULL, OPT_KEEPALIVE_TIMEOUT},
-    {"send-timeout", required_argument, NULL, OPT_SEND_TIMEOUT},
-    {"stop-timeout", required_argument, NULL, OPT_STOP_TIMEOUT},
-    {"request-line-max", required_argument, NULL, OPT_REQUEST_LINE_MAX},
-    {"head-max", required_argument, NULL, OPT_HEAD_MAX},
-    {"fields-max", required_argument, NULL, OPT_FIELDS_MAX},
-    {"body-max", required_argument, NULL, OPT_BODY_MAX},
-    {"send-buffer", required_argument, NULL, OPT_SEND_BUFFER},
-    {"turn-bytes", required_argument, NULL, OPT_TURN_BYTES},
-    {"version", no_argument, NULL, 'V'},
-    {"help", no_argument, NULL, 'h'},
-    {NULL, 0, NULL, 0},
+/* One option: everything that is to be known of it, but for the words in the usage above. */
+struct row {
+    const char *name;
+    char letter; /* 0: none */
+    enum kind kind;
+    size_t offset; /* of the number in struct options */
+    long least, most;
 };
+
+#define NUMBER(name, letter, field, least, most) {name, letter, KIND_NUMBER, offsetof(struct options, field), least, most}
+#define SECONDS(name, field) {name, 0, KIND_SECONDS, offsetof(struct options, field), 1, SECONDS_MAX}
+
+static const struct row rows[] = {
+    {"listen", 'l', KIND_LISTEN, 0, 0, 0},
+    {"model", 'm', KIND_MODEL, 0, 0, 0},
+    NUMBER("workers", 'w', workers, 1, ENGINE_WORKERS_MAX),
+    NUMBER("writers", 0, writers, 0, ENGINE_WORKERS_MAX),
+    NUMBER("blockers", 0, blockers, 1, ENGINE_WORKERS_MAX),
+    {"access-log", 0, KIND_ACCESS_LOG, 0, 0, 0},
+    {"quiet", 'q', KIND_QUIET, 0, 0, 0},
+    NUMBER("max-connections", 0, max_connections, 1, 1 << 20),
+    SECONDS("head-timeout", limits.head_ms),
+    SECONDS("keepalive-timeout", limits.keepalive_ms),
+    SECONDS("send-timeout", limits.send_ms),
+    SECONDS("stop-timeout", stop_ms),
+    NUMBER("request-line-max", 0, limits.request.line_max, 64, 1 << 20),
+    NUMBER("head-max", 0, limits.request.head_max, 128, 1 << 20),
+    NUMBER("fields-max", 0, limits.request.fields_max, 1, 10000),
+    NUMBER("body-max", 0, limits.body_max, 0, BYTES_MAX),
+    NUMBER("send-buffer", 0, send_buffer, 0, BYTES_MAX),
+    NUMBER("turn-bytes", 0, limits.turn_bytes, 1, BYTES_MAX),
+    {"version", 'V', KIND_VERSION, 0, 0, 0},
+    {"help", 'h', KIND_HELP, 0, 0, 0},
+};
+enum { ROWS = sizeof rows / sizeof *rows, FIRST_LONG = 256 };
+static const char letters[] = ":l:m:w:qVh";
+
+/* getopt_long(3)'s table; a long option's value is its row's number and FIRST_LONG. */
+static void fill_long_options(struct option long_options[ROWS + 1])
+{
+    for (int i = 0; i < ROWS; i++) {
+        bool bare = rows[i].kind >= KIND_QUIET;
+        long_options[i] = (struct option){rows[i].name, bare ? no_argument : required_argument, NULL, FIRST_LONG + i};
+    }
+    long_options[ROWS] = (struct option){0};
+}
+
+static const struct row *row_of(int value)
+{
+    if (value >= FIRST_LONG)
+        return &rows[value - FIRST_LONG];
+    const struct row *row = rows;
+    while (row->letter != value)
+        row++;
+    return row;
+}
 
 static void set_defaults(struct options *options)
 {
@@ -110,46 +138,27 @@ static void set_defaults(struct options *options)
     };
 }
 
-/* The long name of the option that getopt just returned. */
-static const char *name_of(int letter)
-{
-    const struct option *option = long_options;
-    while (option->name != NULL && option->val != letter)
-        option++;
-    return option->name;
-}
-
-/* A decimal number from least to most, or -1 after a line that says what is wrong. */
-static long number(int letter, long least, long most)
+/* Reads a decimal number from least to most. */
+static bool read_number(const struct row *row, const char *text, uint32_t *value)
 {
     char *end;
     errno = 0;
-    long value = strtol(optarg, &end, 10);
-    if (errno == 0 && end != optarg && *end == '\0' && value >= least && value <= most)
-        return value;
-    log_line(LOG_LEVEL_ERROR, "--%s %s: must be a number from %ld to %ld", name_of(letter), optarg, least, most);
-    return -1;
+    long number = strtol(text, &end, 10);
+    *value = (uint32_t)number;
+    if (errno == 0 && end != text && *end == '\0' && number >= row->least && number <= row->most)
+        return true;
+    log_line(LOG_LEVEL_ERROR, "--%s %s: must be a number from %ld to %ld", row->name, text, row->least, row->most);
+    return false;
 }
 
-static bool set_int(int *to, int letter, long least, long most)
+static bool set_number(struct options *options, const struct row *row, uint32_t scale)
 {
-    long value = number(letter, least, most);
-    *to = (int)value;
-    return value >= 0;
-}
-
-static bool set_u32(uint32_t *to, int letter, long least, long most)
-{
-    long value = number(letter, least, most);
-    *to = (uint32_t)value;
-    return value >= 0;
-}
-
-static bool set_seconds(uint32_t *ms, int letter)
-{
-    long seconds = number(letter, 1, SECONDS_MAX);
-    *ms = (uint32_t)(seconds * 1000);
-    return seconds >= 0;
+    uint32_t value;
+    if (!read_number(row, optarg, &value))
+        return false;
+    value *= scale;
+    memcpy((char *)options + row->offset, &value, sizeof value); /* int and uint32_t spell what isn't negative alike */
+    return true;
 }
 
 static bool add_listener(struct options *options, const char *text)
@@ -188,55 +197,27 @@ static bool set_access_log(struct options *options)
     return false;
 }
 
-/* One option of those that take a value or set a switch. */
-static bool set(struct options *options, int letter)
+static bool set(struct options *options, const struct row *row)
 {
-    struct conn_limits *limits = &options->limits;
-    switch (letter) {
-    case 'l':
+    switch (row->kind) {
+    case KIND_NUMBER:
+        return set_number(options, row, 1);
+    case KIND_SECONDS:
+        return set_number(options, row, 1000);
+    case KIND_LISTEN:
         return add_listener(options, optarg);
-    case 'm':
+    case KIND_MODEL:
         return set_model(options);
-    case 'w':
-        return set_int(&options->workers, letter, 1, ENGINE_WORKERS_MAX);
-    case 'q':
-        options->quiet = true;
-        return true;
-    case OPT_WRITERS:
-        return set_int(&options->writers, letter, 0, ENGINE_WORKERS_MAX);
-    case OPT_BLOCKERS:
-        return set_int(&options->blockers, letter, 1, ENGINE_WORKERS_MAX);
-    case OPT_ACCESS_LOG:
+    case KIND_ACCESS_LOG:
         return set_access_log(options);
-    case OPT_MAX_CONNECTIONS:
-        return set_int(&options->max_connections, letter, 1, 1 << 20);
-    case OPT_HEAD_TIMEOUT:
-        return set_seconds(&limits->head_ms, letter);
-    case OPT_KEEPALIVE_TIMEOUT:
-        return set_seconds(&limits->keepalive_ms, letter);
-    case OPT_SEND_TIMEOUT:
-        return set_seconds(&limits->send_ms, letter);
-    case OPT_STOP_TIMEOUT:
-        return set_seconds(&options->stop_ms, letter);
-    case OPT_REQUEST_LINE_MAX:
-        return set_u32(&limits->request.line_max, letter, 64, 1 << 20);
-    case OPT_HEAD_MAX:
-        return set_u32(&limits->request.head_max, letter, 128, 1 << 20);
-    case OPT_FIELDS_MAX:
-        return set_u32(&limits->request.fields_max, letter, 1, 10000);
-    case OPT_BODY_MAX: {
-        uint32_t bytes;
-        bool good = set_u32(&bytes, letter, 0, BYTES_MAX);
-        limits->body_max = bytes;
-        return good;
+    case KIND_QUIET:
+        options->quiet = true;
+        break;
+    case KIND_VERSION:
+    case KIND_HELP:
+        break;
     }
-    case OPT_SEND_BUFFER:
-        return set_int(&options->send_buffer, letter, 0, BYTES_MAX);
-    case OPT_TURN_BYTES:
-        return set_u32(&limits->turn_bytes, letter, 1, BYTES_MAX);
-    default:
-        return false;
-    }
+    return true;
 }
 
 /* What getopt could not make sense of: argv's word for it. */
@@ -276,19 +257,22 @@ static bool agree(const struct options *options)
 
 enum options_outcome options_read(struct options *options, int argc, char **argv)
 {
-    int letter;
+    struct option long_options[ROWS + 1];
+    int value;
     set_defaults(options);
+    fill_long_options(long_options);
     opterr = 0;
-    while ((letter = getopt_long(argc, argv, ":l:m:w:qVh", long_options, NULL)) != -1) {
-        if (letter == 'h')
-            return fputs(usage, stdout) < 0 ? OPTIONS_WRONG : OPTIONS_DONE;
-        if (letter == 'V')
-            return puts("shunt " SHUNT_VERSION) < 0 ? OPTIONS_WRONG : OPTIONS_DONE;
-        if (letter == '?' || letter == ':') {
-            complain(letter, argv);
+    while ((value = getopt_long(argc, argv, letters, long_options, NULL)) != -1) {
+        if (value == '?' || value == ':') {
+            complain(value, argv);
             return OPTIONS_WRONG;
         }
-        if (!set(options, letter))
+        const struct row *row = row_of(value);
+        if (row->kind == KIND_HELP)
+            return fputs(usage, stdout) < 0 ? OPTIONS_WRONG : OPTIONS_DONE;
+        if (row->kind == KIND_VERSION)
+            return puts("shunt " SHUNT_VERSION) < 0 ? OPTIONS_WRONG : OPTIONS_DONE;
+        if (!set(options, row))
             return OPTIONS_WRONG;
     }
     if (!take_directory(options, argc, argv) || !agree(options))

@@ -8,6 +8,7 @@
 #include "server/banner.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -155,14 +156,25 @@ static void remove_socket_files(const struct server *server)
     }
 }
 
+/* Whether a signal means the end. A hangup does where somebody's terminal went away; a service is told so by habit. */
+static bool stops(int signal)
+{
+    if (signal != SIGHUP || isatty(STDERR_FILENO))
+        return signal != 0;
+    log_line(LOG_LEVEL_INFO, "SIGHUP: there is nothing to reload; the access log follows its file by itself");
+    return false;
+}
+
 static int run(struct server *server)
 {
     banner_show(server->options, server->bound, &server->settings);
     notify_send("READY=1");
-    int failed = acceptor_run(&server->acceptor, server->signals);
+    int failed;
+    do
+        failed = acceptor_run(&server->acceptor, server->signals);
+    while (failed == 0 && !stops(signals_take(server->signals)));
     if (failed < 0)
         log_errno(LOG_LEVEL_ERROR, "accept connections");
-    signals_take(server->signals);
     notify_send("STOPPING=1");
     remove_socket_files(server);
     acceptor_close(&server->acceptor);
