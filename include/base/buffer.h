@@ -72,6 +72,12 @@ static inline void buffer_consume(struct buffer *b, size_t len)
         b->begin = b->end = 0;
 }
 
+/* Forgets all but the first `len` bytes, at most buffer_length(). */
+static inline void buffer_truncate(struct buffer *b, size_t len)
+{
+    b->end = b->begin + (uint32_t)len;
+}
+
 /* Forgets all bytes. Keeps the memory. */
 static inline void buffer_clear(struct buffer *b)
 {

@@ -50,7 +50,7 @@ struct entry {
     uint64_t hot_ms, hot_upto; /* when the file's first hot_upto bytes were last known to be in the page cache */
     struct entry *chain, *older, *newer;
     uint64_t hash;
-    char *path; /* owned */
+    char *path; /* owned, NUL-ended; set once, before any other thread can see the entry */
     uint32_t path_len;
 };
 
@@ -72,6 +72,11 @@ int entry_still_holds(const struct entry *entry, int root, struct slice path, en
 /* Whether the file's bytes from `offset` are in the page cache, as far as a few samples tell: sending them will not wait for a
  * disk. False where the file system can't say. */
 bool entry_is_hot(const struct entry *entry, uint64_t offset, uint64_t length);
+
+/* What looks of the last second found: the file is in the page cache from `offset` up to the byte returned; 0 if that isn't known.
+ * And to tell it of such a look. Both by the thread whose cache the entry is in. */
+uint64_t entry_known_hot(const struct entry *entry, uint64_t offset, uint64_t now_ms);
+void entry_note_hot(struct entry *entry, uint64_t offset, uint64_t upto, uint64_t now_ms);
 
 /* Reads these bytes of the file, so that they are in the page cache. Sleeps. 0, or -1 with errno. */
 int entry_warm(const struct entry *entry, uint64_t offset, uint64_t length);

@@ -23,6 +23,9 @@ struct poller {
     int wake_fd; /* -1 where the kernel's queue can be woken without one */
 };
 
+/* One that isn't open, for initialising. */
+#define POLLER_CLOSED ((struct poller){-1, -1})
+
 struct poller_event {
     uint64_t key;
     uint32_t ready; /* of POLLER_… */

@@ -3,41 +3,6 @@
 #include "conn/record.h"
 #include "os/poller.h"
 
-#include <stdlib.h>
-
-enum { SCRATCH = 65536 }; /* bytes a thread receives into, and replies into before it sends */
-
-int conn_env_open(struct conn_env *env, const struct conn_limits *limits, const struct site *site, struct cache *cache,
-                  struct ring *access)
-{
-    *env = (struct conn_env){.limits = limits, .access = access};
-    env->replier = (struct replier){.site = site, .cache = cache, .clock = &env->clock, .date = env->date,
-                                    .assume_cold = limits->assume_cold};
-    size_t scratch = limits->request.head_max < SCRATCH / 2 ? SCRATCH : 2 * (size_t)limits->request.head_max;
-    if (buffer_reserve(&env->in, scratch) < 0 || buffer_reserve(&env->out, SCRATCH + REPLY_ROOM) < 0)
-        return -1;
-    env->replier.path = malloc(limits->request.head_max + 1);
-    if (env->replier.path == NULL)
-        return -1;
-    conn_env_tick(env);
-    return 0;
-}
-
-void conn_env_close(struct conn_env *env)
-{
-    buffer_fini(&env->in);
-    buffer_fini(&env->out);
-    buffer_fini(&env->line);
-    free(env->replier.path);
-    env->replier.path = NULL;
-}
-
-void conn_env_tick(struct conn_env *env)
-{
-    if (clock_tick(&env->clock))
-        date_format(env->clock.second, env->date);
-}
-
 void conn_open(struct conn *c, int fd, const struct socket_peer *peer, uint16_t home, bool refused)
 {
     *c = (struct conn){

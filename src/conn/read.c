@@ -11,8 +11,6 @@
 
 #include <errno.h>
 
-enum { SEND_AT = 65536 }; /* bytes of gathered replies that are sent without waiting for more */
-
 /* How the loop over requests goes on. */
 enum step {
     STEP_NEXT = 1, /* look for another request */
@@ -52,29 +50,12 @@ static enum step leave_to_send(struct reading *r)
     return leave(r, conn_send_later(r->c, r->env, r->out));
 }
 
-/* The file's bytes from its start that were seen in the page cache are believed to be there for a while: its next reader
- * need not look again. */
-static uint64_t known_hot(const struct entry *entry, const struct conn_env *env)
-{
-    return env->clock.now_ms - entry->hot_ms < REPLY_VALID_MS ? entry->hot_upto : 0;
-}
-
-static void remember_hot(const struct reading *r)
-{
-    struct entry *entry = r->c->body;
-    uint64_t known = known_hot(entry, r->env);
-    if (r->body_from > known || r->c->hot_upto <= known)
-        return;
-    entry->hot_upto = r->c->hot_upto;
-    entry->hot_ms = known > 0 ? entry->hot_ms : r->env->clock.now_ms;
-}
-
 /* Sends all that was gathered. */
 static enum step send_gathered(struct reading *r)
 {
     enum io io = conn_send(r->c, r->env, r->out, &r->turn);
     if (r->c->body != NULL)
-        remember_hot(r);
+        entry_note_hot(r->c->body, r->body_from, r->c->hot_upto, r->env->clock.now_ms);
     switch (io) {
     case IO_AGAIN:
         return leave_to_send(r);
@@ -148,8 +129,7 @@ static void begin_reply(struct reading *r, const struct request *request, const 
     c->body_offset = reply->offset;
     c->body_length = reply->length;
     r->body_from = reply->offset;
-    uint64_t known = known_hot(c->body, r->env);
-    c->hot_upto = reply->offset <= known ? known : 0;
+    c->hot_upto = entry_known_hot(c->body, reply->offset, r->env->clock.now_ms);
     c->cold = false;
 }
 
@@ -172,7 +152,7 @@ static enum step answer(struct reading *r, const struct request *request, size_t
     buffer_consume(r->in, head_len);
     if (c->closing)
         return last_reply(r);
-    return c->body != NULL || buffer_length(r->out) >= SEND_AT ? send_gathered(r) : STEP_NEXT;
+    return c->body != NULL || buffer_length(r->out) >= ENV_SCRATCH ? send_gathered(r) : STEP_NEXT;
 }
 
 /* Forgets what has come of a request's body. */

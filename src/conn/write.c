@@ -1,12 +1,4 @@
-/*
- * The write stage, and the one that may sleep. Both leave a connection in a state that whoever gets it next can go on from.
- */
 #include "conn/steps.h"
-
-#include "base/log.h"
-
-
-enum { WARM_WINDOW = 1 << 20 }; /* bytes read ahead of a cold body: a disk likes one large read better than many small ones */
 
 enum stage conn_write(struct conn *c, struct conn_env *env)
 {
@@ -26,37 +18,4 @@ enum stage conn_write(struct conn *c, struct conn_env *env)
         return conn_end(c, env);
     conn_enter(c, env, c->pending ? PHASE_REPLY : PHASE_RETURNED);
     return STAGE_READ;
-}
-
-/* Reads the body's next window into the page cache. */
-static enum stage warm_body(struct conn *c, struct conn_env *env)
-{
-    uint64_t length = c->body_length < WARM_WINDOW ? c->body_length : WARM_WINDOW;
-    if (entry_warm(c->body, c->body_offset, length) < 0) {
-        log_errno(LOG_LEVEL_ERROR, "read %s", c->body->path == NULL ? "a file being sent" : c->body->path);
-        return STAGE_CLOSE;
-    }
-    c->hot_upto = c->body_offset + length;
-    c->cold = false;
-    conn_enter(c, env, PHASE_REPLY);
-    return STAGE_WRITE;
-}
-
-/* Finds the file of the first request in hand. The request stays there: the reader parses it again, with `found` beside it. */
-static enum stage look_up(struct conn *c, struct conn_env *env)
-{
-    struct request request;
-    size_t length;
-    int status;
-    if (request_parse(buffer_bytes(&c->in), &env->limits->request, &request, &length, &status) != REQUEST_COMPLETE)
-        return STAGE_CLOSE;
-    c->found = reply_find(env->replier.site, &request, env->replier.path, env->clock.now_ms);
-    c->looked_up = true;
-    conn_enter(c, env, PHASE_REPLY);
-    return STAGE_READ;
-}
-
-enum stage conn_block(struct conn *c, struct conn_env *env)
-{
-    return c->body_length > 0 ? warm_body(c, env) : look_up(c, env);
 }

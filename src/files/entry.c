@@ -14,6 +14,7 @@ enum {
     TORN_READS_MAX = 3,        /* a file that changes while it is read is read again so often, then sent from its fd */
     SAMPLE_EVERY = 128 * 1024, /* the kernel reads ahead in pieces of this size */
     WARM_CHUNK = 64 * 1024,
+    HOT_VALID_MS = 1000, /* bytes seen in the page cache are believed to be there for so long */
     MTIME_MEANS_NOTHING = 1, /* reproducible builds set 0 or 1: no date to tell anyone */
 };
 
@@ -282,6 +283,22 @@ bool entry_is_hot(const struct entry *entry, uint64_t offset, uint64_t length)
         if (!byte_is_hot(entry, at))
             return false;
     return byte_is_hot(entry, offset + length - 1);
+}
+
+uint64_t entry_known_hot(const struct entry *entry, uint64_t offset, uint64_t now_ms)
+{
+    return now_ms - entry->hot_ms < HOT_VALID_MS && offset <= entry->hot_upto ? entry->hot_upto : 0;
+}
+
+void entry_note_hot(struct entry *entry, uint64_t offset, uint64_t upto, uint64_t now_ms)
+{
+    bool known = now_ms - entry->hot_ms < HOT_VALID_MS;
+    uint64_t known_upto = known ? entry->hot_upto : 0;
+    if (offset > known_upto || upto <= known_upto)
+        return;
+    entry->hot_upto = upto;
+    if (!known)
+        entry->hot_ms = now_ms;
 }
 
 int entry_warm(const struct entry *entry, uint64_t offset, uint64_t length)

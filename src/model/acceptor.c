@@ -52,7 +52,7 @@ static void pause_for(struct acceptor *acceptor, uint64_t ms)
 
 int acceptor_open(struct acceptor *acceptor, struct engine *engine, const int *listeners, int count)
 {
-    *acceptor = (struct acceptor){.intake = {.engine = engine}, .count = count, .poller = {-1, -1}};
+    *acceptor = (struct acceptor){.intake = {.engine = engine}, .count = count, .poller = POLLER_CLOSED};
     memcpy(acceptor->listeners, listeners, (size_t)count * sizeof *listeners);
     if (poller_open(&acceptor->poller) < 0)
         return -1;

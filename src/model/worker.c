@@ -21,7 +21,7 @@ struct worker *worker_array(int count)
         return NULL;
     memset(workers, 0, size);
     for (int i = 0; i < count; i++)
-        workers[i].poller = (struct poller){-1, -1};
+        workers[i].poller = POLLER_CLOSED;
     return workers;
 }
 

@@ -1,0 +1,45 @@
+/*
+ * env: what a thread lends to the connections that it runs: limits, the time, scratch buffers, a way to reply, and a log.
+ */
+#ifndef SHUNT_CONN_ENV_H
+#define SHUNT_CONN_ENV_H
+
+#include "base/ring.h"
+#include "reply/reply.h"
+
+enum { ENV_SCRATCH = 65536 }; /* bytes received at once, at least; and bytes of replies gathered before they are sent */
+
+/* The limits of a connection; the same for all, and they never change. Times in milliseconds, defaults in brackets. */
+struct conn_limits {
+    struct request_limits request;
+    uint32_t body_max;      /* bytes of a request body that are read and discarded [1 MiB]; more is 413, and the end */
+    uint32_t turn_bytes;    /* bytes a connection may send before others get their turn [2 MiB] */
+    uint32_t head_ms;       /* for a complete request head, from its first byte or from accept [10 s] */
+    uint32_t keepalive_ms;  /* between requests, and for a request body [60 s] */
+    uint32_t send_ms;       /* for a peer that takes nothing at all [60 s] */
+    bool assume_cold;       /* treat every file as if it weren't in the page cache: for tests of that way */
+};
+
+/* What a thread lends to the connections that it runs. */
+struct conn_env {
+    const struct conn_limits *limits;
+    struct replier replier; /* its cache is not used on threads that never run conn_read */
+    struct clock clock;
+    char date[DATE_LEN];
+    struct buffer in, out; /* scratch, empty between calls */
+    struct ring *access;   /* access log lines go here; NULL: no log */
+    struct buffer line;    /* scratch for one of them */
+    bool logged;           /* set when a line was put: the logger may have to be told */
+    bool draining; /* the server is stopping: every reply is a connection's last */
+    bool rearm;    /* set by the calls below when the connection's deadline is to be counted from now */
+};
+
+/* 0, or -1 with errno ENOMEM; what was made so far is conn_env_close's. */
+int conn_env_open(struct conn_env *env, const struct conn_limits *limits, const struct site *site, struct cache *cache,
+                  struct ring *access);
+void conn_env_close(struct conn_env *env);
+
+/* Reads the clock; formats the date when the second has changed. Once a turn of the thread's loop. */
+void conn_env_tick(struct conn_env *env);
+
+#endif

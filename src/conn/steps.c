@@ -1,0 +1,43 @@
+#include "conn/steps.h"
+
+#include "conn/record.h"
+
+void conn_enter(struct conn *c, struct conn_env *env, enum conn_phase phase)
+{
+    c->phase = (uint8_t)phase;
+    env->rearm = true;
+}
+
+enum stage conn_send_later(struct conn *c, struct conn_env *env, struct buffer *head)
+{
+    if (head != &c->out) {
+        if (buffer_append(&c->out, buffer_bytes(head)) < 0)
+            return STAGE_CLOSE;
+        buffer_clear(head);
+    }
+    if (c->cold) {
+        conn_enter(c, env, PHASE_BLOCKED);
+        return STAGE_BLOCK;
+    }
+    if (c->phase != PHASE_REPLY)
+        conn_enter(c, env, PHASE_REPLY);
+    return STAGE_WRITE;
+}
+
+void conn_finish_reply(struct conn *c, struct conn_env *env)
+{
+    record_end(env, c, 0);
+    entry_drop(c->body);
+    c->body = NULL;
+}
+
+enum stage conn_end(struct conn *c, struct conn_env *env)
+{
+    if (!c->lingering)
+        return STAGE_CLOSE;
+    socket_shutdown_send(c->fd);
+    buffer_fini(&c->in);
+    c->pending = false;
+    conn_enter(c, env, PHASE_LINGER);
+    return STAGE_READ;
+}
