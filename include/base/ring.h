@@ -29,6 +29,13 @@ void ring_close(struct ring *ring);
 /* Producer: appends the record, whole. False, and counted as lost, when it doesn't fit. */
 bool ring_put(struct ring *ring, struct slice record);
 
+/* Producer: whether more than half of it waits to be taken. */
+static inline bool ring_is_filling(const struct ring *ring)
+{
+    uint64_t put = atomic_load_explicit(&ring->put, memory_order_relaxed);
+    return put - atomic_load_explicit(&ring->taken, memory_order_relaxed) > ring->size / 2;
+}
+
 /* Consumer: moves at most `room` bytes to `to`; how many were moved. Records may be split between two calls. */
 size_t ring_take(struct ring *ring, char *to, size_t room);
 

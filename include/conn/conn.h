@@ -41,7 +41,10 @@ enum conn_phase {
     PHASE_LINGER,    /* all sent and said; reading until the peer has seen it, so that no reset destroys it */
 };
 
-enum { CONN_LINGER_MS = 5000 };
+enum {
+    CONN_LINGER_MS = 5000, /* for a peer that acknowledges nothing of what it was sent last */
+    CONN_REFUSED_MS = 1000 /* for one that is to be told that there is no room: others wait for its place */
+};
 
 struct conn_record; /* what the access log will say of a reply that isn't finished */
 
@@ -56,7 +59,7 @@ struct conn {
 
     bool pending;   /* `in` may hold whole requests: don't wait for more bytes */
     bool closing;   /* no further request is read */
-    bool lingering; /* the peer may still be sending: end by PHASE_LINGER */
+    bool lingering; /* when closing: the peer may be sending still, so it ends by PHASE_LINGER */
     bool refused;   /* over the limit of connections: its answer is 503 */
     bool looked_up; /* conn_block has been here: `found` is its outcome, NULL when there were no descriptors */
     bool cold;      /* the next bytes of the body aren't in memory */

@@ -4,6 +4,7 @@
 #ifndef SHUNT_CONN_ENV_H
 #define SHUNT_CONN_ENV_H
 
+#include "base/log.h"
 #include "base/ring.h"
 #include "reply/reply.h"
 
@@ -30,6 +31,8 @@ struct conn_env {
     struct ring *access;   /* access log lines go here; NULL: no log */
     struct buffer line;    /* scratch for one of them */
     bool logged;           /* set when a line was put: the logger may have to be told */
+    bool log_full;         /* set when the ring is more than half full: the logger must be told at once */
+    struct log_gate gate;  /* for messages about files */
     bool draining; /* the server is stopping: every reply is a connection's last */
     bool rearm;    /* set by the calls below when the connection's deadline is to be counted from now */
 };

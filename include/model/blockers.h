@@ -19,10 +19,11 @@ struct blockers {
 /* Starts `count` threads, which own connections by the number `id`. 0, or -1 with errno; blockers_close() is owed either way. */
 int blockers_open(struct blockers *pool, struct engine *engine, int count, uint32_t id);
 
-/* Ends the threads once each has finished what it is at; what waits in the queue is left. Both are safe on a zeroed pool. */
-void blockers_join(struct blockers *pool);
+/* Tells the threads to end once each has finished what it is at; what waits in the queue is left. Safe on a zeroed pool, as is the
+ * next one. */
+void blockers_stop(struct blockers *pool);
 
-/* Gives everything back. */
+/* Gives everything back; no thread runs any more. */
 void blockers_close(struct blockers *pool);
 
 #endif

@@ -73,10 +73,9 @@ void engine_shed(struct engine *engine, uint32_t each);
 /* ENGINE_DRAIN: no connection may come in from now on. */
 void engine_drain(struct engine *engine);
 
-/* For a process that ends at once: the access log's last lines are written; threads and connections are left to the kernel. */
-void engine_abandon(struct engine *engine);
-
-/* Ends all threads, closes every connection, and writes the last line of the access log. Safe on an engine that failed to open. */
-void engine_close(struct engine *engine);
+/* Ends all threads, closes every connection, and writes the last line of the access log. False when a thread would not end within a
+ * second, asleep on a dead disk: then nothing was given back, and the process is to end by _exit(2). Safe on an engine that failed to
+ * open. */
+bool engine_close(struct engine *engine);
 
 #endif

@@ -15,7 +15,7 @@
 #include <pthread.h>
 
 enum {
-    LOGGER_RING = 1 << 18,  /* bytes of a worker's ring */
+    LOGGER_RING = 1 << 20,  /* bytes of a worker's ring */
     LOGGER_EVERY_MS = 50,   /* how often a busy log is written */
     LOGGER_REOPEN_MS = 1000 /* how often the file's name is looked at */
 };
@@ -29,7 +29,7 @@ struct logger {
     bool started;
     struct poller poller; /* only ever woken */
     _Atomic bool sleeping;
-    _Atomic bool stop;
+    _Atomic bool stop, ended;
     char *batch; /* scratch for one write */
     struct log_gate gate;
     uint64_t lost_told;
@@ -45,10 +45,14 @@ struct ring *logger_add_ring(struct logger *logger);
 /* Starts the thread. 0, or -1 with errno. */
 int logger_start(struct logger *logger);
 
-/* Called by a thread that has put lines into its ring. */
-void logger_nudge(struct logger *logger);
+/* Called by a thread that has put lines into its ring. `now`: the ring is filling, don't wait for the next look. */
+void logger_nudge(struct logger *logger, bool now);
 
-/* Writes what is left in the rings and ends. Safe on a zeroed logger, and to repeat. */
+/* Asks the thread to write what there is and to end, and waits for that, but not for longer than `ms`: a log may lie on a disk that is
+ * dead. Whether it has ended. True at once where none runs. */
+bool logger_flush(struct logger *logger, uint32_t ms);
+
+/* Gives everything back; logger_flush has said that the thread has ended. Safe on a zeroed logger, and to repeat. */
 void logger_close(struct logger *logger);
 
 #endif

@@ -29,6 +29,7 @@ struct worker {
     struct place own;
     struct poller poller;
     pthread_t thread;
+    void (*loop)(struct worker *); /* what the thread does */
     bool started;
     struct conn_env env;
     struct cache cache;
@@ -36,6 +37,7 @@ struct worker {
 
     _Alignas(64) _Atomic uint32_t shed; /* shared: idle connections that the accept stage asks to be closed */
     _Atomic uint64_t ended;             /* shared: connections closed here; written by this thread */
+    _Atomic bool finished;              /* shared: the loop has returned */
 };
 
 /* `count` zeroed workers, each on cache lines of its own; free() them. NULL with errno ENOMEM. */
@@ -50,9 +52,12 @@ static inline uint32_t worker_id(int i)
     return (uint32_t)i + 1;
 }
 
-/* Starts the thread: worker_loop, or another that is given the worker. 0, or -1 with errno. */
-int worker_start(struct worker *worker, void *(*loop)(void *));
-void *worker_loop(void *worker);
+/* Starts the thread: worker_loop, or another. 0, or -1 with errno. */
+int worker_start(struct worker *worker, void (*loop)(struct worker *));
+void worker_loop(struct worker *worker);
+
+/* Whether the thread has nothing more to do, or never ran: joining it won't take long. */
+bool worker_is_finished(const struct worker *worker);
 
 /* Waits for the thread to end, if it was started. Safe to repeat. */
 void worker_join(struct worker *worker);

@@ -4,8 +4,6 @@
  */
 #include "conn/steps.h"
 
-#include "base/log.h"
-
 enum { WARM_WINDOW = 1 << 20 }; /* bytes read ahead of a cold body: a disk likes one large read better than many small ones */
 
 /* Reads the body's next window into the page cache. */
@@ -13,7 +11,8 @@ static enum stage warm_body(struct conn *c, struct conn_env *env)
 {
     uint64_t length = c->body_length < WARM_WINDOW ? c->body_length : WARM_WINDOW;
     if (entry_warm(c->body, c->body_offset, length) < 0) {
-        log_errno(LOG_LEVEL_ERROR, "read %s", c->body->path == NULL ? "a file being sent" : c->body->path);
+        if (log_gate_opens(&env->gate, env->clock.now_ms))
+            log_errno(LOG_LEVEL_ERROR, "read %s", c->body->path == NULL ? "a file being sent" : c->body->path);
         return STAGE_CLOSE;
     }
     c->hot_upto = c->body_offset + length;
@@ -38,5 +37,7 @@ static enum stage look_up(struct conn *c, struct conn_env *env)
 
 enum stage conn_block(struct conn *c, struct conn_env *env)
 {
-    return c->body_length > 0 ? warm_body(c, env) : look_up(c, env);
+    enum stage next = c->body_length > 0 ? warm_body(c, env) : look_up(c, env);
+    conn_env_tick(env); /* a disk's time has passed: the next deadline counts from now */
+    return next;
 }

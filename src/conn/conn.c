@@ -35,6 +35,8 @@ uint32_t conn_interest(const struct conn *c, enum stage next)
 
 uint32_t conn_patience(const struct conn *c, const struct conn_limits *limits)
 {
+    if (c->refused)
+        return CONN_REFUSED_MS;
     switch ((enum conn_phase)c->phase) {
     case PHASE_FRESH:
     case PHASE_HEAD:

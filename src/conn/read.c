@@ -148,7 +148,8 @@ static enum step answer(struct reading *r, const struct request *request, size_t
     if (reply_make(&r->env->replier, request, found, r->out, &reply) < 0)
         return errno == EAGAIN ? leave_to_block(r) : leave(r, STAGE_CLOSE);
     begin_reply(r, request, &reply);
-    c->lingering = has_body(request) || buffer_length(r->in) > head_len;
+    /* Where the end is our idea, the client may be sending its next request already. */
+    c->lingering = has_body(request) || request->keep_alive || buffer_length(r->in) > head_len;
     buffer_consume(r->in, head_len);
     if (c->closing)
         return last_reply(r);
@@ -239,10 +240,10 @@ static enum stage linger(struct conn *c, struct conn_env *env)
     return STAGE_CLOSE;
 }
 
-/* The rest of a head that came without a line's end says nothing new: don't parse it all again for every byte. */
+/* More of a head without a line's end says nothing new, short of the limits: don't parse it all again for every byte. */
 static bool is_mid_line(const struct conn *c, const struct conn_env *env, struct slice fresh)
 {
-    return c->phase == PHASE_HEAD && buffer_length(&c->in) + fresh.len < env->limits->request.head_max &&
+    return c->phase == PHASE_HEAD && buffer_length(&c->in) + fresh.len < env->limits->request.line_max &&
            memchr(fresh.at, '\n', fresh.len) == NULL;
 }
 

@@ -18,6 +18,7 @@ static void put_line(struct conn_env *env, const struct conn *c, struct logline 
         return;
     ring_put(env->access, buffer_bytes(&env->line));
     env->logged = true;
+    env->log_full |= ring_is_filling(env->access);
 }
 
 static struct logline line_of(const struct conn_env *env, const struct request *request, int status, uint64_t body_bytes)

@@ -37,6 +37,7 @@ enum stage conn_end(struct conn *c, struct conn_env *env)
         return STAGE_CLOSE;
     socket_shutdown_send(c->fd);
     buffer_fini(&c->in);
+    c->unsent = 0;
     c->pending = false;
     conn_enter(c, env, PHASE_LINGER);
     return STAGE_READ;

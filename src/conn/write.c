@@ -14,8 +14,12 @@ enum stage conn_write(struct conn *c, struct conn_env *env)
     conn_finish_reply(c, env);
     buffer_fini(&c->out);
     c->pending = buffer_length(&c->in) > 0;
-    if (c->closing || (env->draining && !c->pending))
+    if (c->closing || (env->draining && !c->pending)) {
+        c->lingering = true; /* nobody has looked at what came while we sent */
         return conn_end(c, env);
+    }
+    if (!c->pending)
+        buffer_fini(&c->in);
     conn_enter(c, env, c->pending ? PHASE_REPLY : PHASE_RETURNED);
     return STAGE_READ;
 }

@@ -32,21 +32,18 @@ static void empty_reserve(struct acceptor *acceptor)
         close(acceptor->reserve[--acceptor->reserved]);
 }
 
-static int listen_again(struct acceptor *acceptor)
+/* Whether listeners are polled. They stay registered: asking for nothing needs no memory, and can be undone at any time. */
+static void watch_listeners(struct acceptor *acceptor, uint32_t interest)
 {
     for (int i = 0; i < acceptor->count; i++)
-        if (poller_add(&acceptor->poller, acceptor->listeners[i], POLLER_IN, (uint64_t)i) < 0)
-            return -1;
-    acceptor->paused = false;
-    return 0;
+        poller_modify(&acceptor->poller, acceptor->listeners[i], interest, (uint64_t)i);
+    acceptor->paused = interest == 0;
 }
 
 /* Nothing is accepted for a moment. A level-triggered listener that isn't read would spin. */
 static void pause_for(struct acceptor *acceptor, uint64_t ms)
 {
-    for (int i = 0; i < acceptor->count && !acceptor->paused; i++)
-        poller_remove(&acceptor->poller, acceptor->listeners[i]);
-    acceptor->paused = true;
+    watch_listeners(acceptor, 0);
     acceptor->paused_till_ms = clock_now_ms() + ms;
 }
 
@@ -57,7 +54,10 @@ int acceptor_open(struct acceptor *acceptor, struct engine *engine, const int *l
     if (poller_open(&acceptor->poller) < 0)
         return -1;
     fill_reserve(acceptor);
-    return listen_again(acceptor);
+    for (int i = 0; i < count; i++)
+        if (poller_add(&acceptor->poller, listeners[i], POLLER_IN, (uint64_t)i) < 0)
+            return -1;
+    return 0;
 }
 
 static void complain(struct acceptor *acceptor, const char *why, const char *remedy)
@@ -66,15 +66,18 @@ static void complain(struct acceptor *acceptor, const char *why, const char *rem
         log_line(LOG_LEVEL_WARNING, "accept: %s: idle connections are closed, some new ones answered 503 (%s)", why, remedy);
 }
 
-/* Asks the owners to make room, and gives them a moment; false when that was tried just now. */
+/* Asks the owners to make room, and gives them a moment for it; false when they were asked just now and found nothing to close. */
 static bool make_room(struct acceptor *acceptor)
 {
-    const struct engine_settings *settings = &acceptor->intake.engine->settings;
-    uint64_t now_ms = clock_now_ms();
-    if (now_ms < acceptor->shed_ms + SHED_EVERY_MS)
+    struct engine *engine = acceptor->intake.engine;
+    const struct engine_settings *settings = &engine->settings;
+    uint64_t now_ms = clock_now_ms(), ended = engine_ended(engine);
+    if (now_ms < acceptor->shed_ms + SHED_EVERY_MS && ended == acceptor->shed_ended)
         return false;
     acceptor->shed_ms = now_ms;
-    engine_shed(acceptor->intake.engine, (uint32_t)(settings->connections_max / SHED_PART / settings->workers) + 1);
+    acceptor->shed_ended = ended;
+    int part = settings->connections_max / SHED_PART;
+    engine_shed(engine, (uint32_t)((part > BATCH ? part : BATCH) / settings->workers + 1));
     pause_for(acceptor, SHED_PAUSE_MS);
     return true;
 }
@@ -84,7 +87,7 @@ static bool has_room(struct acceptor *acceptor, bool *refused)
 {
     uint64_t most = (uint64_t)acceptor->intake.engine->settings.connections_max;
     uint64_t open = intake_connections(&acceptor->intake, most);
-    *refused = open >= most;
+    *refused = open >= most && !acceptor->closing;
     if (!*refused)
         return true;
     if (make_room(acceptor))
@@ -99,7 +102,7 @@ static bool has_room(struct acceptor *acceptor, bool *refused)
 /* There was no descriptor for a connection that waits. One of the reserve may do, to say so. The fd or -1. */
 static int accept_with_reserve(struct acceptor *acceptor, int listener, struct socket_peer *peer, bool *refused)
 {
-    if (make_room(acceptor))
+    if (!acceptor->closing && make_room(acceptor))
         return -1;
     complain(acceptor, "no file descriptors left", "raise LimitNOFILE=, or ulimit -n");
     if (acceptor->reserved == 0) {
@@ -163,8 +166,8 @@ int acceptor_run(struct acceptor *acceptor, int control)
                 accept_some(acceptor, acceptor->listeners[events[i].key], BATCH);
         }
         fill_reserve(acceptor);
-        if (acceptor->paused && patience(acceptor) == 0 && listen_again(acceptor) < 0)
-            return -1;
+        if (acceptor->paused && patience(acceptor) == 0)
+            watch_listeners(acceptor, POLLER_IN);
     }
     return poller_remove(&acceptor->poller, control);
 }
@@ -174,6 +177,7 @@ void acceptor_close(struct acceptor *acceptor)
     if (acceptor->count == 0)
         return;
     acceptor->paused = false;
+    acceptor->closing = true;
     for (int i = 0; i < acceptor->count; i++) {
         accept_some(acceptor, acceptor->listeners[i], DRAIN_MAX);
         close(acceptor->listeners[i]);

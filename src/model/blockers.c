@@ -5,18 +5,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static void *loop(void *arg)
+static void loop(struct worker *worker)
 {
-    struct worker *worker = arg;
     struct engine *engine = worker->engine;
     int fd;
-    cpu_name_self(worker->post.role);
     while ((fd = queue_take(&engine->blockers.queue)) >= 0) {
         conn_env_tick(&worker->env);
         worker_run(worker, &engine->table.conns[fd]);
         worker_tell_logger(worker);
     }
-    return NULL;
 }
 
 static int open_worker(struct blockers *pool, struct engine *engine, int i)
@@ -41,11 +38,9 @@ int blockers_open(struct blockers *pool, struct engine *engine, int count, uint3
     return 0;
 }
 
-void blockers_join(struct blockers *pool)
+void blockers_stop(struct blockers *pool)
 {
     queue_shut(&pool->queue);
-    for (int i = 0; i < pool->count; i++)
-        worker_join(&pool->workers[i]);
 }
 
 void blockers_close(struct blockers *pool)

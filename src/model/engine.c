@@ -1,13 +1,17 @@
 #include "model/engine.h"
 
+#include "base/clock.h"
 #include "base/log.h"
 
 #include <stdlib.h>
+#include <unistd.h>
 
 enum {
     FILES_OF_OUR_OWN = 16, /* standard streams, listeners, signals, the log, the docroot … */
     FILES_PER_THREAD = 2,  /* a poller's */
     FILES_TO_CACHE = 8,    /* one descriptor in so many may be a cached file */
+    STOP_MS = 1000,        /* for threads to end what they are at */
+    LOG_MS = 1000,         /* for the access log's last lines */
 };
 
 int engine_connections_max(int files_max, int threads)
@@ -123,11 +127,6 @@ void engine_drain(struct engine *engine)
     give_order(engine, ENGINE_DRAIN);
 }
 
-void engine_abandon(struct engine *engine)
-{
-    logger_close(&engine->logger);
-}
-
 /* No thread runs any more: what connections are left are ended here, in whatever stage they were. */
 static void end_connections(struct engine *engine)
 {
@@ -137,14 +136,42 @@ static void end_connections(struct engine *engine)
             worker_end(&engine->workers[0], &table->conns[fd]);
 }
 
-void engine_close(struct engine *engine)
+static bool are_finished(const struct worker *workers, int count)
 {
+    for (int i = 0; i < count; i++)
+        if (!worker_is_finished(&workers[i]))
+            return false;
+    return true;
+}
+
+/* Tells all threads to end; whether they did within the time. One may be asleep on a dead disk. */
+static bool stop_threads(struct engine *engine)
+{
+    uint64_t until_ms = clock_now_ms() + STOP_MS;
+    bool finished;
     give_order(engine, ENGINE_STOP);
+    blockers_stop(&engine->blockers);
+    while (!(finished = are_finished(engine->workers, engine->count) &&
+                        are_finished(engine->blockers.workers, engine->blockers.count)) &&
+           clock_now_ms() < until_ms)
+        usleep(1000);
+    return finished;
+}
+
+bool engine_close(struct engine *engine)
+{
+    if (!stop_threads(engine)) {
+        logger_flush(&engine->logger, LOG_MS);
+        return false;
+    }
     for (int i = 0; i < engine->count; i++)
         worker_join(&engine->workers[i]);
-    blockers_join(&engine->blockers);
+    for (int i = 0; i < engine->blockers.count; i++)
+        worker_join(&engine->blockers.workers[i]);
     if (engine->count > 0)
         end_connections(engine);
+    if (!logger_flush(&engine->logger, LOG_MS))
+        return false;
     logger_close(&engine->logger);
     blockers_close(&engine->blockers);
     for (int i = 0; i < engine->count; i++)
@@ -152,4 +179,5 @@ void engine_close(struct engine *engine)
     free(engine->workers);
     conn_table_close(&engine->table);
     *engine = (struct engine){0};
+    return true;
 }

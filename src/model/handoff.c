@@ -1,7 +1,5 @@
 #include "model/handoff.h"
 
-#include "base/log.h"
-
 static void put_into_queue(struct conn_table *table, const struct place *to, struct conn *c)
 {
     int fd = c->fd;
@@ -27,8 +25,6 @@ void handoff(struct conn_table *table, struct poller *from, const struct place *
     c->interest = interest;
     conn_table_set_deadline(table, fd, deadline_ms);
     conn_table_pass(table, fd, to->id);
-    if (poller_add(to->poller, fd, interest, key) < 0) {
-        log_errno(LOG_LEVEL_ERROR, "pass a connection to thread %u", to->id);
+    if (poller_add(to->poller, fd, interest, key) < 0)
         conn_table_strand(table, fd, to->id);
-    }
 }

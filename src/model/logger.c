@@ -86,7 +86,7 @@ static void tell_lost(struct logger *logger)
         lost += atomic_load_explicit(&logger->rings[i].lost, memory_order_relaxed);
     if (lost == logger->lost_told || !log_gate_opens(&logger->gate, clock_now_ms()))
         return;
-    log_line(LOG_LEVEL_WARNING, "access log: %llu lines lost: its disk is slower than the traffic",
+    log_line(LOG_LEVEL_WARNING, "access log: %llu lines lost: it can't be written as fast as requests come",
              (unsigned long long)(lost - logger->lost_told));
     logger->lost_told = lost;
 }
@@ -140,6 +140,8 @@ static void *loop(void *arg)
         /* A line put between the look and the store wakes nobody, and waits for the next look at the file's name. */
         poller_wait(&logger->poller, &none, 1, any ? LOGGER_EVERY_MS : LOGGER_REOPEN_MS);
     }
+    drain_all(logger);
+    atomic_store_explicit(&logger->ended, true, memory_order_release);
     return NULL;
 }
 
@@ -154,23 +156,32 @@ int logger_start(struct logger *logger)
     return error == 0 ? 0 : -1;
 }
 
-void logger_nudge(struct logger *logger)
+void logger_nudge(struct logger *logger, bool now)
 {
-    if (atomic_load_explicit(&logger->sleeping, memory_order_relaxed) &&
-        atomic_exchange_explicit(&logger->sleeping, false, memory_order_relaxed))
+    bool sleeping = atomic_load_explicit(&logger->sleeping, memory_order_relaxed) &&
+                    atomic_exchange_explicit(&logger->sleeping, false, memory_order_relaxed);
+    if (now || sleeping)
         poller_wake(&logger->poller);
+}
+
+bool logger_flush(struct logger *logger, uint32_t ms)
+{
+    if (!logger->started)
+        return true;
+    atomic_store_explicit(&logger->stop, true, memory_order_release);
+    poller_wake(&logger->poller);
+    uint64_t until_ms = clock_now_ms() + ms;
+    while (!atomic_load_explicit(&logger->ended, memory_order_acquire) && clock_now_ms() < until_ms)
+        usleep(1000);
+    return atomic_load_explicit(&logger->ended, memory_order_acquire);
 }
 
 void logger_close(struct logger *logger)
 {
     if (logger->path == NULL)
         return;
-    if (logger->started) {
-        atomic_store_explicit(&logger->stop, true, memory_order_release);
-        poller_wake(&logger->poller);
+    if (logger->started)
         pthread_join(logger->thread, NULL);
-        drain_all(logger);
-    }
     for (int i = 0; i < logger->count; i++)
         ring_close(&logger->rings[i]);
     if (logger->fd >= 0)

@@ -1,5 +1,6 @@
 #include "model/sweep.h"
 
+#include "base/log.h"
 #include "model/engine.h"
 
 enum {
@@ -31,8 +32,11 @@ static void end_stranded(struct worker *worker)
 {
     uint64_t deadline_ms;
     struct conn *c;
-    for (int fd = 0; (c = next_of(worker, worker->place->id | OWNER_STRANDED, &fd, &deadline_ms)) != NULL;)
+    int number = 0;
+    for (int fd = 0; (c = next_of(worker, worker->place->id | OWNER_STRANDED, &fd, &deadline_ms)) != NULL; number++)
         worker_end(worker, c);
+    if (number > 0)
+        log_line(LOG_LEVEL_ERROR, "%d connections were lost: no memory to watch them, or see fs.epoll.max_user_watches", number);
 }
 
 static void expire(struct worker *worker, struct conn *c)
@@ -47,7 +51,7 @@ void sweep_deadlines(struct worker *worker)
     struct conn *c;
     end_stranded(worker);
     for (int fd = 0; (c = next_own(worker, &fd, &deadline_ms)) != NULL;) {
-        if (c->phase == PHASE_REPLY && conn_takes(c))
+        if ((c->phase == PHASE_REPLY || c->phase == PHASE_LINGER) && conn_takes(c))
             conn_table_set_deadline(&worker->engine->table, c->fd, worker_deadline(worker, c));
         else if (deadline_ms != 0 && deadline_ms <= now_ms)
             expire(worker, c);

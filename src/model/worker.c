@@ -45,13 +45,30 @@ int worker_open(struct worker *worker, struct engine *engine, const struct place
     return conn_env_open(&worker->env, &settings->limits, &settings->site, &worker->cache, access);
 }
 
-int worker_start(struct worker *worker, void *(*loop)(void *))
+static void *run_thread(void *arg)
 {
-    int error = pthread_create(&worker->thread, NULL, loop, worker);
+    struct worker *worker = arg;
+    cpu_name_self(worker->post.role);
+    if (worker->post.cpu >= 0)
+        cpu_pin_self(worker->post.cpu); /* best effort: a sandbox may forbid it */
+    worker->loop(worker);
+    atomic_store_explicit(&worker->finished, true, memory_order_release);
+    return NULL;
+}
+
+int worker_start(struct worker *worker, void (*loop)(struct worker *))
+{
+    worker->loop = loop;
+    int error = pthread_create(&worker->thread, NULL, run_thread, worker);
     worker->started = error == 0;
     if (error != 0)
         errno = error;
     return error == 0 ? 0 : -1;
+}
+
+bool worker_is_finished(const struct worker *worker)
+{
+    return !worker->started || atomic_load_explicit(&worker->finished, memory_order_acquire);
 }
 
 void worker_join(struct worker *worker)
@@ -139,8 +156,8 @@ void worker_tell_logger(struct worker *worker)
 {
     if (!worker->env.logged)
         return;
-    worker->env.logged = false;
-    logger_nudge(&worker->engine->logger);
+    logger_nudge(&worker->engine->logger, worker->env.log_full);
+    worker->env.logged = worker->env.log_full = false;
 }
 
 /* How long to wait for events: until the next sweep. */
@@ -191,18 +208,14 @@ static bool obey(struct worker *worker)
     return order != ENGINE_STOP;
 }
 
-void *worker_loop(void *arg)
+void worker_loop(struct worker *worker)
 {
-    struct worker *worker = arg;
     struct poller_event events[EVENTS_MAX];
-    cpu_name_self(worker->post.role);
-    if (worker->post.cpu >= 0)
-        cpu_pin_self(worker->post.cpu); /* best effort: a sandbox may forbid it */
     for (;;) {
         int count = poller_wait(&worker->poller, events, EVENTS_MAX, patience(worker));
         conn_env_tick(&worker->env);
         if (!obey(worker))
-            return NULL;
+            return;
         run_ready(worker, events, count);
         shed(worker);
         sweep(worker);

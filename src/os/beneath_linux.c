@@ -26,7 +26,15 @@ enum { TRIES_MAX = 32 };
 
 int beneath_root(const char *directory)
 {
-    return open(directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    struct stat st;
+    int root = open(directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (root >= 0 && fstatat(root, ".", &st, 0) < 0) { /* it is there, but nothing in it can be reached */
+        int error = errno;
+        close(root);
+        errno = error;
+        return -1;
+    }
+    return root;
 }
 
 static int open_once(int root, const char *path, uint64_t resolve)

@@ -16,6 +16,7 @@
 enum {
     BACKLOG = 65535, /* the kernel takes as much of it as net.core.somaxconn allows */
     DRAIN_LOOK_MS = 20,
+    LOG_MS = 500, /* for the access log's last lines, when in a hurry */
     CACHE_BYTES = 256 << 20,
     CACHE_ENTRIES = 16384,
 };
@@ -122,29 +123,25 @@ static int start(struct server *server)
     if (open_root(server) < 0 || open_listeners(server) < 0 || settle(server) < 0 ||
         engine_open(&server->engine, &server->settings) < 0)
         return -1;
-    if (acceptor_open(&server->acceptor, &server->engine, server->listeners, server->listening) < 0) {
-        log_errno(LOG_LEVEL_ERROR, "watch the listeners");
-        return -1;
-    }
-    server->listening = 0; /* they are the acceptor's now */
-    return 0;
+    int count = server->listening;
+    server->listening = 0; /* they are the acceptor's from here on */
+    if (acceptor_open(&server->acceptor, &server->engine, server->listeners, count) == 0)
+        return 0;
+    log_errno(LOG_LEVEL_ERROR, "watch the listeners");
+    return -1;
 }
 
 /* Lets running responses finish, until the time is up. False when a second signal came instead. */
 static bool drain(struct server *server)
 {
-    struct poller poller;
-    struct poller_event event;
     uint64_t until_ms = clock_now_ms() + server->options->stop_ms;
     engine_drain(&server->engine);
-    if (poller_open(&poller) < 0)
-        return true;
-    poller_add(&poller, server->signals, POLLER_IN, 0);
-    bool told_again = false;
-    while (!told_again && intake_connections(&server->acceptor.intake, 0) > 0 && clock_now_ms() < until_ms)
-        told_again = poller_wait(&poller, &event, 1, DRAIN_LOOK_MS) > 0;
-    poller_close(&poller);
-    return !told_again;
+    while (intake_connections(&server->acceptor.intake, 0) > 0 && clock_now_ms() < until_ms) {
+        if (signals_take(server->signals) != 0)
+            return false;
+        usleep(DRAIN_LOOK_MS * 1000);
+    }
+    return true;
 }
 
 static void remove_socket_files(const struct server *server)
@@ -179,18 +176,20 @@ static int run(struct server *server)
     remove_socket_files(server);
     acceptor_close(&server->acceptor);
     if (!drain(server)) {
-        engine_abandon(&server->engine);
+        logger_flush(&server->engine.logger, LOG_MS);
         _exit(0);
     }
     return failed < 0 ? 1 : 0;
 }
 
-static void stop(struct server *server)
+/* Gives everything back. `status`: with which the process ends where that can't be done. */
+static void stop(struct server *server, int status)
 {
     acceptor_close(&server->acceptor);
+    if (!engine_close(&server->engine))
+        _exit(status); /* what sleeps on a dead disk is the kernel's */
     if (server->signals >= 0)
-        signals_close(server->signals); /* a thread that waits for a dead disk must not keep us from being ended */
-    engine_close(&server->engine);
+        signals_close(server->signals);
     while (server->listening > 0)
         close(server->listeners[--server->listening]);
     if (server->root >= 0)
@@ -201,6 +200,6 @@ int serve(const struct options *options)
 {
     struct server server = {.options = options, .signals = -1, .root = -1};
     int status = start(&server) < 0 ? 1 : run(&server);
-    stop(&server);
+    stop(&server, status);
     return status;
 }

@@ -127,11 +127,6 @@ static int by_kernel(int root, const char *path)
     return beneath_open(root, path, BENEATH_WAIT);
 }
 
-static int by_kernel_now(int root, const char *path)
-{
-    return beneath_open(root, path, BENEATH_NOW);
-}
-
 static int by_hand(int root, const char *path)
 {
     return beneath_walk(root, path, O_PATH);
@@ -337,6 +332,17 @@ static void nothing_outside_opens_while_directories_move_by_hand(void **state)
     nothing_outside_opens(by_hand);
 }
 
+/* Whoever walks can't tell whether the next step will sleep. */
+static void nothing_opens_now(void)
+{
+    struct world world;
+    make_world(&world);
+    expect_row(by_kernel, world.root, &(struct row){"a file opens", "file", 0, "file"});
+    assert_int_equal(beneath_open(world.root, "file", BENEATH_NOW), -1);
+    assert_int_equal(errno, EAGAIN);
+    end_world(&world);
+}
+
 /* A name that was just opened is in memory, so that it opens at once, with the same answers. */
 static void what_was_just_seen_opens_now(void **state)
 {
@@ -418,7 +424,8 @@ static void every_row_holds_where_openat2_is_forbidden(void **state)
     (void)state;
     assert_true(refuse_call(SYS_openat2, EPERM));
     every_row_holds(by_kernel);
-    every_row_holds(by_kernel_now);
+    every_row_holds(by_kernel);
+    nothing_opens_now();
 }
 
 static void every_row_holds_where_openat2_is_missing(void **state)
@@ -426,7 +433,8 @@ static void every_row_holds_where_openat2_is_missing(void **state)
     (void)state;
     assert_true(refuse_call(SYS_openat2, ENOSYS));
     every_row_holds(by_kernel);
-    every_row_holds(by_kernel_now);
+    every_row_holds(by_kernel);
+    nothing_opens_now();
 }
 
 int main(void)
