@@ -1,0 +1,927 @@
+/*
+ * Each row is what a peer and a connection do in turn, and what the peer has got in the end, to the byte. There is no
+ * thread and no poller: a row calls the stages itself, and holds what each of them says comes next against what should.
+ */
+#include "conn/conn.h"
+
+#include "lib/sample.h"
+#include "os/poller.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+enum {
+    STEPS_MAX = 12,
+    PARTS_MAX = 6,
+    ROUNDS_MAX = 10000, /* of writing and taking: more is a connection that gets nowhere */
+    TURN = 2 << 20,
+    BODY_MAX = 100,
+    SMALL_LEN = sizeof SAMPLE_SMALL - 1,
+    MIDDLE_HEAD_LEN = sizeof SAMPLE_MIDDLE_HEAD - 1,
+};
+
+enum action {
+    SAYS = 1, /* the peer sends text */
+    TAKES,    /* the peer takes all that is there */
+    ENDS,     /* the peer sends no more */
+    LEAVES,   /* the peer closes */
+    SHRINKS,  /* /large.bin is cut short */
+    DRAINS,   /* the server stops */
+    EXPIRES,  /* the deadline passes */
+    READS,    /* conn_read */
+    WRITES,   /* conn_write */
+    BLOCKS,   /* conn_block */
+    GOES_ON,  /* conn_write and conn_block, whichever is next, and the peer takes, until the next stage is another */
+};
+
+struct step {
+    enum action action;
+    const char *text;
+    enum stage stage; /* what comes next; 0: nothing was asked */
+    enum conn_phase phase;
+    bool pending;
+};
+
+#define SAY(text)                                                                                                      \
+    {                                                                                                                  \
+        SAYS, text, 0, 0, false                                                                                        \
+    }
+#define DO(action)                                                                                                     \
+    {                                                                                                                  \
+        action, NULL, 0, 0, false                                                                                      \
+    }
+#define EXPECT(action, stage, phase)                                                                                   \
+    {                                                                                                                  \
+        action, NULL, stage, phase, false                                                                              \
+    }
+#define EXPECT_PENDING(action, stage, phase)                                                                           \
+    {                                                                                                                  \
+        action, NULL, stage, phase, true                                                                               \
+    }
+#define CLOSED(action)                                                                                                 \
+    {                                                                                                                  \
+        action, NULL, STAGE_CLOSE, 0, false                                                                            \
+    }
+
+#define GET(path)           "GET " path " HTTP/1.1\r\nHost: x\r\n\r\n"
+#define GET_AND_CLOSE(path) "GET " path " HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+#define POST_5              "POST /small.txt HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\n"
+#define SMALL_AND_CLOSE                                                                                                \
+    SAMPLE_BEGIN("200 OK") SAMPLE_FIELDS(SAMPLE_TEXT, "6") "Connection: close\r\nContent-Length: 6\r\n\r\nsmall\n"
+#define NOT_ALLOWED           {.text = SAMPLE_BEGIN("405 Method Not Allowed") "Allow: GET, HEAD\r\n"}, SAMPLE_PAGE(405)
+#define LARGE                 {.text = SAMPLE_LARGE_HEAD}, SAMPLE_BODY(0, SAMPLE_LARGE)
+#define REFUSED(line, status) {.text = SAMPLE_BEGIN(line) "Connection: close\r\n"}, SAMPLE_PAGE(status)
+
+static const struct row {
+    const char *name;
+    struct step steps[STEPS_MAX];
+    struct sample_part got[PARTS_MAX];
+    uint32_t turn_bytes; /* 0: TURN */
+    bool cold, refused;
+    bool cut_short; /* the peer got less than that, and nothing else */
+} rows[] = {
+    {"silence is waited for", {EXPECT(READS, STAGE_READ, PHASE_FRESH)}, .got = {{0}}},
+    {"a peer that goes without a word", {DO(ENDS), CLOSED(READS)}, .got = {{0}}},
+    {"a whole request",
+     {SAY(GET("/small.txt")), EXPECT(READS, STAGE_READ, PHASE_IDLE), EXPECT(READS, STAGE_READ, PHASE_IDLE), DO(ENDS),
+      CLOSED(READS)},
+     .got = {{.text = SAMPLE_SMALL}}},
+    {"a request after the other",
+     {SAY(GET("/small.txt")), EXPECT(READS, STAGE_READ, PHASE_IDLE), SAY(GET("/missing")),
+      EXPECT(READS, STAGE_READ, PHASE_IDLE)},
+     .got = {{.text = SAMPLE_SMALL}, {.text = SAMPLE_BEGIN("404 Not Found")}, SAMPLE_PAGE(404)}},
+    {"half a head, and the rest",
+     {SAY("GET /small.txt HTTP/1.1\r\nHo"), EXPECT(READS, STAGE_READ, PHASE_HEAD), SAY("st: x\r\n\r\n"),
+      EXPECT(READS, STAGE_READ, PHASE_IDLE)},
+     .got = {{.text = SAMPLE_SMALL}}},
+    {"a head in pieces without a line's end",
+     {SAY("GET"), EXPECT(READS, STAGE_READ, PHASE_HEAD), SAY(" /sm"), EXPECT(READS, STAGE_READ, PHASE_HEAD),
+      SAY("all.txt HTTP/1.1\r"), EXPECT(READS, STAGE_READ, PHASE_HEAD), SAY("\nHost: x\r\n\r\n"),
+      EXPECT(READS, STAGE_READ, PHASE_IDLE)},
+     .got = {{.text = SAMPLE_SMALL}}},
+    {"a peer that goes in the middle of a head",
+     {SAY("GET /small.txt HTTP/1.1\r\n"), EXPECT(READS, STAGE_READ, PHASE_HEAD), DO(ENDS), CLOSED(READS)},
+     .got = {{0}}},
+    {"two requests and a half",
+     {SAY(GET("/small.txt") GET("/small.txt") "GET /small.txt HT"), EXPECT(READS, STAGE_READ, PHASE_HEAD),
+      SAY("TP/1.1\r\nHost: x\r\n\r\n"), EXPECT(READS, STAGE_READ, PHASE_IDLE)},
+     .got = {{.text = SAMPLE_SMALL}, {.text = SAMPLE_SMALL}, {.text = SAMPLE_SMALL}}},
+    {"a body is discarded",
+     {SAY(POST_5 "abcde" GET("/small.txt")), EXPECT(READS, STAGE_READ, PHASE_IDLE)},
+     .got = {NOT_ALLOWED, {.text = SAMPLE_SMALL}}},
+    {"a body in pieces is discarded",
+     {SAY(POST_5 "ab"), EXPECT(READS, STAGE_READ, PHASE_BODY), SAY("c"), EXPECT(READS, STAGE_READ, PHASE_BODY),
+      SAY("de" GET("/small.txt")), EXPECT(READS, STAGE_READ, PHASE_IDLE)},
+     .got = {NOT_ALLOWED, {.text = SAMPLE_SMALL}}},
+    {"a body that looks like a request is a body",
+     {SAY("GET /small.txt HTTP/1.1\r\nHost: x\r\nContent-Length: 36\r\n\r\n" GET("/dir/a")),
+      EXPECT(READS, STAGE_READ, PHASE_BODY), SAY("1234"), EXPECT(READS, STAGE_READ, PHASE_IDLE)},
+     .got = {{.text = SAMPLE_SMALL}}},
+    {"a peer that goes in the middle of a body",
+     {SAY(POST_5), EXPECT(READS, STAGE_READ, PHASE_BODY), DO(ENDS), CLOSED(READS)},
+     .got = {NOT_ALLOWED}},
+    {"a body of a request for a large file",
+     {SAY("GET /large.bin HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\na"),
+      EXPECT_PENDING(READS, STAGE_WRITE, PHASE_REPLY), EXPECT_PENDING(GOES_ON, STAGE_READ, PHASE_REPLY),
+      EXPECT(READS, STAGE_READ, PHASE_BODY), SAY("bc" GET("/small.txt")), EXPECT(READS, STAGE_READ, PHASE_IDLE)},
+     .got = {LARGE, {.text = SAMPLE_SMALL}}},
+    {"a body that is too large",
+     {SAY("GET /small.txt HTTP/1.1\r\nHost: x\r\nContent-Length: 101\r\n\r\n"), EXPECT(READS, STAGE_READ, PHASE_LINGER),
+      DO(ENDS), CLOSED(READS)},
+     .got = {REFUSED("413 Content Too Large", 413)}},
+    {"a chunked body is not read",
+     {SAY("GET /small.txt HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n" GET("/small.txt")),
+      EXPECT(READS, STAGE_READ, PHASE_LINGER), DO(ENDS), EXPECT(READS, STAGE_CLOSE, 0)},
+     .got = {{.text = SMALL_AND_CLOSE}}},
+    {"a body that waits to be wanted is not waited for",
+     {SAY("GET /small.txt HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\n"),
+      EXPECT(READS, STAGE_READ, PHASE_LINGER), DO(ENDS), CLOSED(READS)},
+     .got = {{.text = SMALL_AND_CLOSE}}},
+    {"a file that the socket does not take at once",
+     {SAY(GET("/large.bin")), EXPECT(READS, STAGE_WRITE, PHASE_REPLY), EXPECT(WRITES, STAGE_WRITE, PHASE_REPLY),
+      EXPECT(GOES_ON, STAGE_READ, PHASE_RETURNED), EXPECT(READS, STAGE_READ, PHASE_RETURNED), SAY(GET("/small.txt")),
+      EXPECT(READS, STAGE_READ, PHASE_IDLE)},
+     .got = {LARGE, {.text = SAMPLE_SMALL}}},
+    {"a file whose head came in pieces",
+     {SAY("GET /large"), EXPECT(READS, STAGE_READ, PHASE_HEAD), SAY(".bin HTTP/1.1\r\nHost: x\r\n\r\n"),
+      EXPECT(READS, STAGE_WRITE, PHASE_REPLY), EXPECT(GOES_ON, STAGE_READ, PHASE_RETURNED)},
+     .got = {LARGE}},
+    {"what was gathered before a file goes first",
+     {SAY(GET("/small.txt") GET("/large.bin")), EXPECT(READS, STAGE_WRITE, PHASE_REPLY),
+      EXPECT(GOES_ON, STAGE_READ, PHASE_RETURNED)},
+     .got = {{.text = SAMPLE_SMALL}, LARGE}},
+    {"a request behind a file waits for it",
+     {SAY(GET("/large.bin") GET("/small.txt")), EXPECT_PENDING(READS, STAGE_WRITE, PHASE_REPLY),
+      EXPECT_PENDING(GOES_ON, STAGE_READ, PHASE_REPLY), EXPECT(READS, STAGE_READ, PHASE_IDLE)},
+     .got = {LARGE, {.text = SAMPLE_SMALL}}},
+    {"half a request behind a file waits for it",
+     {SAY(GET("/large.bin") "GET /small.txt "), EXPECT_PENDING(READS, STAGE_WRITE, PHASE_REPLY),
+      EXPECT_PENDING(GOES_ON, STAGE_READ, PHASE_REPLY), EXPECT(READS, STAGE_READ, PHASE_HEAD),
+      SAY("HTTP/1.1\r\nHost: x\r\n\r\n"), EXPECT(READS, STAGE_READ, PHASE_IDLE)},
+     .got = {LARGE, {.text = SAMPLE_SMALL}}},
+    {"what comes while a file is sent is read behind it",
+     {SAY(GET("/large.bin") GET("/missing")), EXPECT_PENDING(READS, STAGE_WRITE, PHASE_REPLY), SAY(GET("/small.txt")),
+      EXPECT_PENDING(GOES_ON, STAGE_READ, PHASE_REPLY), EXPECT(READS, STAGE_READ, PHASE_IDLE),
+      EXPECT(READS, STAGE_READ, PHASE_IDLE)},
+     .got = {LARGE, {.text = SAMPLE_BEGIN("404 Not Found")}, SAMPLE_PAGE(404), {.text = SAMPLE_SMALL}}},
+    {"a file behind a file",
+     {SAY(GET("/large.bin") GET("/large.bin")), EXPECT_PENDING(READS, STAGE_WRITE, PHASE_REPLY),
+      EXPECT_PENDING(GOES_ON, STAGE_READ, PHASE_REPLY), EXPECT(READS, STAGE_WRITE, PHASE_REPLY),
+      EXPECT(GOES_ON, STAGE_READ, PHASE_RETURNED)},
+     .got = {LARGE, LARGE}},
+    {"a peer that goes while a file is sent",
+     {SAY(GET("/large.bin")), EXPECT(READS, STAGE_WRITE, PHASE_REPLY), DO(TAKES), DO(LEAVES), CLOSED(WRITES)},
+     .got = {LARGE},
+     .cut_short = true},
+    {"a file that shrinks while it is sent",
+     {SAY(GET("/large.bin") GET("/small.txt")), EXPECT_PENDING(READS, STAGE_WRITE, PHASE_REPLY), DO(SHRINKS),
+      CLOSED(GOES_ON)},
+     .got = {LARGE},
+     .cut_short = true},
+    {"a turn of one byte",
+     {SAY(GET("/small.txt")), EXPECT(READS, STAGE_WRITE, PHASE_REPLY), EXPECT(WRITES, STAGE_WRITE, PHASE_REPLY),
+      EXPECT(GOES_ON, STAGE_READ, PHASE_RETURNED)},
+     .got = {{.text = SAMPLE_SMALL}},
+     .turn_bytes = 1},
+    {"turns of one byte for two requests and a half",
+     {SAY(GET("/small.txt") GET("/empty.txt") "GET /sm"), EXPECT_PENDING(READS, STAGE_WRITE, PHASE_REPLY),
+      EXPECT_PENDING(GOES_ON, STAGE_READ, PHASE_REPLY), EXPECT(READS, STAGE_READ, PHASE_HEAD),
+      SAY("all.txt HTTP/1.1\r\nHost: x\r\n\r\n"), EXPECT(READS, STAGE_WRITE, PHASE_REPLY),
+      EXPECT(GOES_ON, STAGE_READ, PHASE_RETURNED)},
+     .got = {{.text = SAMPLE_SMALL},
+             {.text = SAMPLE_BEGIN("200 OK") SAMPLE_FIELDS(SAMPLE_TEXT, "0") "Content-Length: 0\r\n\r\n"},
+             {.text = SAMPLE_SMALL}},
+     .turn_bytes = 1},
+    {"turns of one byte for a body in memory",
+     {SAY(GET("/middle.bin") GET("/small.txt")), EXPECT_PENDING(READS, STAGE_WRITE, PHASE_REPLY),
+      EXPECT_PENDING(GOES_ON, STAGE_READ, PHASE_REPLY), EXPECT(READS, STAGE_WRITE, PHASE_REPLY),
+      EXPECT(GOES_ON, STAGE_READ, PHASE_RETURNED)},
+     .got = {{.text = SAMPLE_MIDDLE_HEAD}, SAMPLE_BODY(0, SAMPLE_MIDDLE), {.text = SAMPLE_SMALL}},
+     .turn_bytes = 3},
+    {"turns that end in a file",
+     {SAY(GET("/large.bin")), EXPECT(READS, STAGE_WRITE, PHASE_REPLY), EXPECT(WRITES, STAGE_WRITE, PHASE_REPLY),
+      EXPECT(GOES_ON, STAGE_READ, PHASE_RETURNED)},
+     .got = {LARGE},
+     .turn_bytes = 1000},
+    {"a turn that ends with a body lets others go first",
+     {SAY(GET("/middle.bin") GET("/small.txt")), EXPECT_PENDING(READS, STAGE_READ, PHASE_REPLY),
+      EXPECT(READS, STAGE_READ, PHASE_IDLE)},
+     .got = {{.text = SAMPLE_MIDDLE_HEAD}, SAMPLE_BODY(0, SAMPLE_MIDDLE), {.text = SAMPLE_SMALL}},
+     .turn_bytes = MIDDLE_HEAD_LEN + SAMPLE_MIDDLE},
+    {"a turn that ends with a head goes on with its body",
+     {SAY(GET("/middle.bin")), EXPECT(READS, STAGE_WRITE, PHASE_REPLY), EXPECT(GOES_ON, STAGE_READ, PHASE_RETURNED)},
+     .got = {{.text = SAMPLE_MIDDLE_HEAD}, SAMPLE_BODY(0, SAMPLE_MIDDLE)},
+     .turn_bytes = MIDDLE_HEAD_LEN},
+    {"turns of one byte for the last reply",
+     {SAY(GET_AND_CLOSE("/small.txt")), EXPECT(READS, STAGE_WRITE, PHASE_REPLY), CLOSED(GOES_ON)},
+     .got = {{.text = SMALL_AND_CLOSE}},
+     .turn_bytes = 1},
+    {"turns of one byte for a refusal",
+     {SAY("\x01"), EXPECT(READS, STAGE_WRITE, PHASE_REPLY), EXPECT(GOES_ON, STAGE_READ, PHASE_LINGER), DO(ENDS),
+      CLOSED(READS)},
+     .got = {REFUSED("400 Bad Request", 400)},
+     .turn_bytes = 1},
+    {"a connection that its peer wants to end",
+     {SAY(GET_AND_CLOSE("/small.txt")), CLOSED(READS)},
+     .got = {{.text = SMALL_AND_CLOSE}}},
+    {"a last request with others behind it",
+     {SAY(GET_AND_CLOSE("/small.txt") GET("/missing")), EXPECT(READS, STAGE_READ, PHASE_LINGER), SAY(GET("/missing")),
+      EXPECT(READS, STAGE_READ, PHASE_LINGER), EXPECT(READS, STAGE_READ, PHASE_LINGER), DO(ENDS), CLOSED(READS)},
+     .got = {{.text = SMALL_AND_CLOSE}}},
+    {"a last request for a large file",
+     {SAY(GET_AND_CLOSE("/large.bin")), EXPECT(READS, STAGE_WRITE, PHASE_REPLY), CLOSED(GOES_ON)},
+     .got = {{.text = SAMPLE_BEGIN("200 OK")
+                  SAMPLE_FIELDS(SAMPLE_BYTES, "2dc6c0") "Connection: close\r\nContent-Length: 3000000\r\n\r\n"},
+             SAMPLE_BODY(0, SAMPLE_LARGE)}},
+    {"a last request for a large file with others behind it",
+     {SAY(GET_AND_CLOSE("/large.bin") GET("/missing")), EXPECT(READS, STAGE_WRITE, PHASE_REPLY),
+      EXPECT(GOES_ON, STAGE_READ, PHASE_LINGER), DO(ENDS), CLOSED(READS)},
+     .got = {{.text = SAMPLE_BEGIN("200 OK")
+                  SAMPLE_FIELDS(SAMPLE_BYTES, "2dc6c0") "Connection: close\r\nContent-Length: 3000000\r\n\r\n"},
+             SAMPLE_BODY(0, SAMPLE_LARGE)}},
+    {"HTTP/1.0", {SAY("GET /small.txt HTTP/1.0\r\n\r\n"), CLOSED(READS)}, .got = {{.text = SMALL_AND_CLOSE}}},
+    {"HTTP/1.0 that wants to stay",
+     {SAY("GET /small.txt HTTP/1.0\r\nConnection: keep-alive\r\n\r\n"), EXPECT(READS, STAGE_READ, PHASE_IDLE)},
+     .got = {{.text = SAMPLE_BEGIN("200 OK")
+                  SAMPLE_FIELDS(SAMPLE_TEXT, "6") "Connection: keep-alive\r\nContent-Length: 6\r\n\r\nsmall\n"}}},
+    {"what is no request",
+     {SAY("no request\r\n\r\n"), EXPECT(READS, STAGE_READ, PHASE_LINGER), SAY("nor this"),
+      EXPECT(READS, STAGE_READ, PHASE_LINGER), DO(ENDS), CLOSED(READS)},
+     .got = {REFUSED("400 Bad Request", 400)}},
+    {"what is no request behind one that is",
+     {SAY(GET("/small.txt") "no request\r\n\r\n"), EXPECT(READS, STAGE_READ, PHASE_LINGER), DO(LEAVES), CLOSED(READS)},
+     .got = {{.text = SAMPLE_SMALL}, REFUSED("400 Bad Request", 400)}},
+    {"what is no request behind a large file",
+     {SAY(GET("/large.bin") "no request\r\n\r\n"), EXPECT_PENDING(READS, STAGE_WRITE, PHASE_REPLY),
+      EXPECT_PENDING(GOES_ON, STAGE_READ, PHASE_REPLY), EXPECT(READS, STAGE_READ, PHASE_LINGER), DO(ENDS),
+      CLOSED(READS)},
+     .got = {LARGE, REFUSED("400 Bad Request", 400)}},
+    {"one connection too many",
+     {SAY(GET("/small.txt")), EXPECT(READS, STAGE_READ, PHASE_LINGER), DO(ENDS), CLOSED(READS)},
+     .got = {{.text = SAMPLE_BEGIN("503 Service Unavailable") "Retry-After: 5\r\nConnection: close\r\n"},
+             SAMPLE_PAGE(503)},
+     .refused = true},
+    {"a server that stops ends a connection with its next reply",
+     {DO(DRAINS), SAY(GET("/small.txt")), CLOSED(READS)},
+     .got = {{.text = SMALL_AND_CLOSE}}},
+    {"a server that stops ends a new connection", {DO(DRAINS), CLOSED(READS)}, .got = {{0}}},
+    {"a server that stops ends an idle connection",
+     {SAY(GET("/small.txt")), EXPECT(READS, STAGE_READ, PHASE_IDLE), DO(DRAINS), CLOSED(READS)},
+     .got = {{.text = SAMPLE_SMALL}}},
+    {"a server that stops lets a head be completed",
+     {SAY("GET /small.txt "), EXPECT(READS, STAGE_READ, PHASE_HEAD), DO(DRAINS), EXPECT(READS, STAGE_READ, PHASE_HEAD),
+      SAY("HTTP/1.1\r\nHost: x\r\n\r\n"), CLOSED(READS)},
+     .got = {{.text = SMALL_AND_CLOSE}}},
+    {"a server that stops sends a file to its end",
+     {SAY(GET("/large.bin")), EXPECT(READS, STAGE_WRITE, PHASE_REPLY), DO(DRAINS), CLOSED(GOES_ON)},
+     .got = {LARGE}},
+    {"a server that stops answers what waits behind a file, once",
+     {SAY(GET("/large.bin") GET("/small.txt") GET("/missing")), EXPECT_PENDING(READS, STAGE_WRITE, PHASE_REPLY),
+      DO(DRAINS), EXPECT_PENDING(GOES_ON, STAGE_READ, PHASE_REPLY), EXPECT(READS, STAGE_READ, PHASE_LINGER), DO(ENDS),
+      CLOSED(READS)},
+     .got = {LARGE, {.text = SMALL_AND_CLOSE}}},
+    {"a deadline in the middle of a head is told",
+     {SAY("GET /small.txt "), EXPECT(READS, STAGE_READ, PHASE_HEAD), DO(EXPIRES), CLOSED(READS)},
+     .got = {REFUSED("408 Request Timeout", 408)}},
+    {"a deadline before a request is not", {DO(EXPIRES), CLOSED(READS)}, .got = {{0}}},
+    {"a deadline between requests is not",
+     {SAY(GET("/small.txt")), EXPECT(READS, STAGE_READ, PHASE_IDLE), DO(EXPIRES), CLOSED(READS)},
+     .got = {{.text = SAMPLE_SMALL}}},
+    {"a deadline in the middle of a body is not",
+     {SAY(POST_5), EXPECT(READS, STAGE_READ, PHASE_BODY), DO(EXPIRES), CLOSED(READS)},
+     .got = {NOT_ALLOWED}},
+    {"a deadline while a file is sent ends it",
+     {SAY(GET("/large.bin")), EXPECT(READS, STAGE_WRITE, PHASE_REPLY), DO(EXPIRES), CLOSED(WRITES)},
+     .got = {LARGE},
+     .cut_short = true},
+    {"a deadline while a peer is waited for ends it",
+     {SAY("\x01"), EXPECT(READS, STAGE_READ, PHASE_LINGER), DO(EXPIRES), CLOSED(READS)},
+     .got = {REFUSED("400 Bad Request", 400)}},
+    {"a cold file is read first",
+     {SAY(GET("/large.bin")), EXPECT(READS, STAGE_BLOCK, PHASE_BLOCKED), EXPECT(BLOCKS, STAGE_WRITE, PHASE_REPLY),
+      EXPECT(WRITES, STAGE_WRITE, PHASE_REPLY), EXPECT(GOES_ON, STAGE_READ, PHASE_RETURNED)},
+     .got = {LARGE},
+     .turn_bytes = 65536,
+     .cold = true},
+    {"a cold file is sent in turns that are longer than what is read at once",
+     {SAY(GET("/large.bin")), EXPECT(READS, STAGE_BLOCK, PHASE_BLOCKED), EXPECT(BLOCKS, STAGE_WRITE, PHASE_REPLY),
+      EXPECT(GOES_ON, STAGE_READ, PHASE_RETURNED)},
+     .got = {LARGE},
+     .cold = true},
+    {"a cold file and turns of odd length",
+     {SAY(GET("/large.bin") GET("/small.txt")), EXPECT_PENDING(READS, STAGE_BLOCK, PHASE_BLOCKED),
+      EXPECT_PENDING(GOES_ON, STAGE_READ, PHASE_REPLY), EXPECT(READS, STAGE_READ, PHASE_IDLE)},
+     .got = {LARGE, {.text = SAMPLE_SMALL}},
+     .turn_bytes = 99991,
+     .cold = true},
+    {"what is in memory is not cold",
+     {SAY(GET("/middle.bin")), EXPECT(READS, STAGE_READ, PHASE_IDLE)},
+     .got = {{.text = SAMPLE_MIDDLE_HEAD}, SAMPLE_BODY(0, SAMPLE_MIDDLE)},
+     .cold = true},
+    {"what is ready does not wait for a cold file",
+     {SAY(GET("/small.txt") GET("/large.bin")), EXPECT(READS, STAGE_BLOCK, PHASE_BLOCKED), DO(TAKES), DO(LEAVES)},
+     .got = {{.text = SAMPLE_SMALL}, {.text = SAMPLE_LARGE_HEAD}},
+     .cold = true},
+    {"a cold file that shrinks",
+     {SAY(GET("/large.bin")), EXPECT(READS, STAGE_BLOCK, PHASE_BLOCKED), DO(SHRINKS),
+      EXPECT(BLOCKS, STAGE_WRITE, PHASE_REPLY), CLOSED(GOES_ON)},
+     .got = {LARGE},
+     .turn_bytes = 65536,
+     .cold = true,
+     .cut_short = true},
+    {"the last reply is a cold file",
+     {SAY(GET_AND_CLOSE("/large.bin")), EXPECT(READS, STAGE_BLOCK, PHASE_BLOCKED), CLOSED(GOES_ON)},
+     .got = {{.text = SAMPLE_BEGIN("200 OK")
+                  SAMPLE_FIELDS(SAMPLE_BYTES, "2dc6c0") "Connection: close\r\nContent-Length: 3000000\r\n\r\n"},
+             SAMPLE_BODY(0, SAMPLE_LARGE)},
+     .turn_bytes = 65536,
+     .cold = true},
+};
+
+struct world {
+    struct sample sample;
+    struct site site;
+    struct cache cache;
+    struct conn_limits limits;
+    struct conn_env env;
+    struct conn c;
+    int peer;          /* -1: it has left */
+    struct buffer got; /* what it took */
+    bool expired;
+};
+
+static const struct socket_peer nobody = {.family = AF_UNIX};
+
+static void open_connection(struct world *w, bool refused)
+{
+    int ends[2];
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends), 0);
+    w->peer = ends[1];
+    w->expired = false;
+    buffer_clear(&w->got);
+    conn_open(&w->c, ends[0], &nobody, 3, refused);
+}
+
+static void close_connection(struct world *w)
+{
+    conn_fini(&w->c, &w->env);
+    close(w->c.fd);
+    if (w->peer >= 0)
+        close(w->peer);
+}
+
+/* What the rows ask for is in the cache, and hot, so that they are the same on every file system. */
+static void fill_cache(struct world *w)
+{
+    static const char *const paths[] = {"/small.txt", "/empty.txt", "/middle.bin", "/large.bin", "/missing"};
+    for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
+        struct entry *entry = entry_open(w->sample.root, slice_of(paths[i]), BENEATH_WAIT, w->env.clock.now_ms);
+        assert_non_null(entry);
+        entry->never_cold = true;
+        assert_ptr_equal(cache_insert(&w->cache, slice_of(paths[i]), entry), entry);
+    }
+}
+
+static void open_world(struct world *w, const struct row *row)
+{
+    *w = (struct world){.peer = -1};
+    const struct cache_limits cache = {.entries = 100, .bytes = 1 << 22, .files = 10};
+    w->limits = (struct conn_limits){
+        .request = {REQUEST_LINE_MAX, REQUEST_HEAD_MAX, REQUEST_FIELDS_MAX},
+        .body_max = BODY_MAX,
+        .turn_bytes = row->turn_bytes == 0 ? TURN : row->turn_bytes,
+        .head_ms = 10,
+        .keepalive_ms = 20,
+        .send_ms = 30,
+        .assume_cold = row->cold,
+    };
+    sample_open(&w->sample);
+    w->site.root = w->sample.root;
+    assert_int_equal(cache_open(&w->cache, &cache), 0);
+    assert_int_equal(conn_env_open(&w->env, &w->limits, &w->site, &w->cache, NULL), 0);
+    w->env.clock = (struct clock){1000000, SAMPLE_NOW};
+    memcpy(w->env.date, SAMPLE_NOW_DATE, DATE_LEN);
+    fill_cache(w);
+}
+
+static void close_world(struct world *w)
+{
+    buffer_fini(&w->got);
+    conn_env_close(&w->env);
+    cache_close(&w->cache);
+    sample_close(&w->sample);
+}
+
+static void take_all(struct world *w)
+{
+    for (;;) {
+        assert_int_equal(buffer_reserve(&w->got, 65536), 0);
+        ssize_t n = recv(w->peer, buffer_tail(&w->got), buffer_room(&w->got), MSG_DONTWAIT);
+        if (n <= 0)
+            return;
+        buffer_extend(&w->got, (size_t)n);
+    }
+}
+
+/* To nothing: what is on its way shares its pages with the file, and the kernel zeroes the rest of a page that is cut.
+ */
+static void shrink_large(const struct world *w)
+{
+    char path[TREE_PATH_MAX];
+    tree_path(&w->sample.tree, "root/large.bin", path);
+    assert_int_equal(truncate(path, 0), 0);
+}
+
+static enum stage run_stage(struct world *w, enum stage stage)
+{
+    switch (stage) {
+    case STAGE_READ:
+        return conn_read(&w->c, &w->env);
+    case STAGE_WRITE:
+        return conn_write(&w->c, &w->env);
+    case STAGE_BLOCK:
+        return conn_block(&w->c, &w->env);
+    case STAGE_CLOSE:
+        break;
+    }
+    return STAGE_CLOSE;
+}
+
+static enum stage go_on(struct world *w)
+{
+    enum stage stage = w->c.body_length > 0 && w->c.phase == PHASE_BLOCKED ? STAGE_BLOCK : STAGE_WRITE;
+    for (int i = 0; i < ROUNDS_MAX; i++) {
+        take_all(w);
+        stage = run_stage(w, stage);
+        if (stage != STAGE_WRITE && stage != STAGE_BLOCK)
+            return stage;
+    }
+    return stage;
+}
+
+/* What the peer and the world do. */
+static void act(struct world *w, const struct step *step)
+{
+    switch (step->action) {
+    case SAYS:
+        assert_int_equal(send(w->peer, step->text, strlen(step->text), MSG_NOSIGNAL), strlen(step->text));
+        break;
+    case TAKES:
+        take_all(w);
+        break;
+    case ENDS:
+        assert_int_equal(shutdown(w->peer, SHUT_WR), 0);
+        break;
+    case LEAVES:
+        take_all(w);
+        close(w->peer);
+        w->peer = -1;
+        break;
+    case SHRINKS:
+        shrink_large(w);
+        break;
+    case DRAINS:
+        w->env.draining = true;
+        break;
+    case EXPIRES:
+        take_all(w);
+        w->expired = true;
+        conn_expire(&w->c, &w->env);
+        break;
+    default:
+        break;
+    }
+}
+
+static enum stage stage_of(struct world *w, enum action action)
+{
+    switch (action) {
+    case WRITES:
+        return run_stage(w, STAGE_WRITE);
+    case BLOCKS:
+        return run_stage(w, STAGE_BLOCK);
+    case GOES_ON:
+        return go_on(w);
+    default:
+        return run_stage(w, STAGE_READ);
+    }
+}
+
+static uint32_t expected_patience(enum conn_phase phase)
+{
+    switch (phase) {
+    case PHASE_FRESH:
+    case PHASE_HEAD:
+        return 10;
+    case PHASE_IDLE:
+    case PHASE_RETURNED:
+    case PHASE_BODY:
+        return 20;
+    case PHASE_REPLY:
+        return 30;
+    case PHASE_BLOCKED:
+        return 0;
+    case PHASE_LINGER:
+        return CONN_LINGER_MS;
+    }
+    return 0;
+}
+
+static bool waits_for_a_request(const struct conn *c)
+{
+    return c->phase == PHASE_FRESH || c->phase == PHASE_IDLE || c->phase == PHASE_RETURNED;
+}
+
+static void expect_step(const struct world *w, const struct row *row, const struct step *step, enum stage stage,
+                        uint8_t phase_before)
+{
+    const struct conn *c = &w->c;
+    long n = step - row->steps + 1;
+    if (stage != step->stage)
+        fail_msg("%s: step %ld: the next stage is %d, not %d", row->name, n, stage, step->stage);
+    if (stage == STAGE_CLOSE)
+        return;
+    if (c->phase != (uint8_t)step->phase || c->pending != step->pending)
+        fail_msg("%s: step %ld: the phase is %d, not %d; pending %d", row->name, n, c->phase, step->phase, c->pending);
+    uint32_t interest = stage == STAGE_WRITE ? POLLER_OUT : step->pending ? POLLER_IN | POLLER_OUT : POLLER_IN;
+    if (stage != STAGE_BLOCK)
+        assert_int_equal(conn_interest(c, stage), interest);
+    assert_int_equal(conn_patience(c, &w->limits), expected_patience(step->phase));
+    if (c->phase != phase_before && !w->env.rearm)
+        fail_msg("%s: step %ld: its new phase has an old deadline", row->name, n);
+    if (waits_for_a_request(c) && (c->in.bytes != NULL || c->out.bytes != NULL || c->body != NULL || c->found != NULL))
+        fail_msg("%s: step %ld: it waits, and holds memory: in %p, out %p, body %p, found %p", row->name, n,
+                 (void *)c->in.bytes, (void *)c->out.bytes, (void *)c->body, (void *)c->found);
+}
+
+static void expect_got(struct world *w, const struct row *row)
+{
+    struct buffer expected;
+    buffer_init(&expected);
+    sample_put(&expected, row->got, PARTS_MAX);
+    struct slice want = buffer_bytes(&expected), got = buffer_bytes(&w->got);
+    bool same = row->cut_short ? got.len < want.len && slice_starts_with(want, got) : slice_equal(got, want);
+    if (!same)
+        fail_msg("%s: got %zu bytes\n%.*s\nnot %zu\n%.*s", row->name, got.len, (int)(got.len < 800 ? got.len : 800),
+                 got.at, want.len, (int)(want.len < 800 ? want.len : 800), want.at);
+    if (!w->expired && w->peer >= 0 && w->env.counters.bytes_sent != got.len)
+        fail_msg("%s: counts %llu bytes of %zu", row->name, (unsigned long long)w->env.counters.bytes_sent, got.len);
+    buffer_fini(&expected);
+}
+
+static void run_row(struct world *w, const struct row *row)
+{
+    open_connection(w, row->refused);
+    for (const struct step *step = row->steps; step < row->steps + STEPS_MAX && step->action != 0; step++) {
+        if (step->action < READS) {
+            act(w, step);
+            continue;
+        }
+        uint8_t phase = w->c.phase;
+        w->env.rearm = false;
+        enum stage stage = stage_of(w, step->action);
+        expect_step(w, row, step, stage, phase);
+    }
+    if (w->peer >= 0)
+        take_all(w);
+    expect_got(w, row);
+    close_connection(w);
+}
+
+static void a_connection_does_what_its_row_says(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct world w;
+        open_world(&w, &rows[i]);
+        run_row(&w, &rows[i]);
+        close_world(&w);
+    }
+}
+
+/* ---- turns of every length end somewhere else in the replies */
+
+static const struct row two_bodies = {
+    .got = {
+        {.text = SAMPLE_SMALL}, {.text = SAMPLE_MIDDLE_HEAD}, SAMPLE_BODY(0, SAMPLE_MIDDLE), {.text = SAMPLE_SMALL}}};
+
+static void play_to_the_end(struct world *w, enum stage stage)
+{
+    for (int i = 0; i < ROUNDS_MAX && (stage != STAGE_READ || w->c.pending); i++) {
+        stage = run_stage(w, stage);
+        take_all(w);
+    }
+    assert_int_equal(stage, STAGE_READ);
+    assert_true(waits_for_a_request(&w->c));
+}
+
+static void a_turn_may_end_anywhere(void **state)
+{
+    (void)state;
+    struct world w;
+    open_world(&w, &two_bodies);
+    for (uint32_t turn = 10; turn < 3 * SMALL_LEN + MIDDLE_HEAD_LEN + SAMPLE_MIDDLE;
+         turn += turn < 1200 || turn > 20000 ? 1 : 997) {
+        open_connection(&w, false);
+        w.limits.turn_bytes = turn;
+        w.env.counters.bytes_sent = 0;
+        act(&w, &(struct step){SAYS, GET("/small.txt") GET("/middle.bin") GET("/small.txt"), 0, 0, false});
+        enum stage stage = run_stage(&w, STAGE_READ);
+        assert_true(w.env.counters.bytes_sent <= turn);
+        take_all(&w);
+        if (stage != STAGE_READ || w.c.pending)
+            play_to_the_end(&w, stage);
+        expect_got(&w, &two_bodies);
+        close_connection(&w);
+    }
+    close_world(&w);
+}
+
+/* A peer may cut its bytes anywhere; each piece brings an event. */
+static void a_request_may_be_cut_anywhere(void **state)
+{
+    static const char said[] = POST_5 "abcde" GET("/small.txt") GET_AND_CLOSE("/small.txt");
+    static const struct row row = {.name = "cut",
+                                   .got = {NOT_ALLOWED, {.text = SAMPLE_SMALL}, {.text = SMALL_AND_CLOSE}}};
+    (void)state;
+    struct world w;
+    open_world(&w, &row);
+    for (size_t cut = 1; cut < sizeof said - 1; cut++) {
+        open_connection(&w, false);
+        w.env.counters.bytes_sent = 0;
+        assert_int_equal(send(w.peer, said, cut, 0), cut);
+        assert_int_equal(conn_read(&w.c, &w.env), STAGE_READ);
+        assert_int_equal(send(w.peer, said + cut, sizeof said - 1 - cut, 0), sizeof said - 1 - cut);
+        assert_int_equal(conn_read(&w.c, &w.env), STAGE_CLOSE);
+        take_all(&w);
+        expect_got(&w, &row);
+        close_connection(&w);
+    }
+    close_world(&w);
+}
+
+/* A head has one deadline for all its pieces, and a body too; sending counts anew with each piece that leaves. */
+static void a_deadline_is_counted_from_the_first_piece(void **state)
+{
+    static const struct {
+        const char *said;
+        bool rearmed;
+    } pieces[] = {
+        {"GET /small.txt HTTP/1.1\r\n", true},
+        {"Host: x\r\n", false},
+        {"X", false},
+        {"-Y: z\r\n", false},
+        {"\r\n", true},
+        {"GET /", true},
+        {"small.txt", false},
+        {" HTTP/1.1\r\nHost: x\r\n\r\n", true},
+        {POST_5, true},
+        {"ab", false},
+        {"cd", false},
+        {"e", true},
+    };
+    (void)state;
+    struct world w;
+    open_world(&w, &(const struct row){0});
+    open_connection(&w, false);
+    for (size_t i = 0; i < sizeof pieces / sizeof *pieces; i++) {
+        act(&w, &(struct step){SAYS, pieces[i].said, 0, 0, false});
+        w.env.rearm = false;
+        assert_int_equal(conn_read(&w.c, &w.env), STAGE_READ);
+        if (w.env.rearm != pieces[i].rearmed)
+            fail_msg("piece %zu: rearmed %d", i, w.env.rearm);
+    }
+    close_connection(&w);
+    close_world(&w);
+}
+
+/* ---- the stage that may sleep, as conn_read leaves it a connection whose file could not be opened at once */
+
+static void ask_the_blockers(struct world *w, const char *requests)
+{
+    open_connection(w, false);
+    assert_int_equal(buffer_append(&w->c.in, slice_of(requests)), 0);
+    w->c.pending = true;
+    w->c.phase = PHASE_BLOCKED;
+}
+
+static void a_file_that_was_looked_for_is_answered_from(void **state)
+{
+    static const struct row row = {.name = "found", .got = {{.text = SAMPLE_SMALL}, {.text = SAMPLE_SMALL}}};
+    (void)state;
+    struct world w;
+    open_world(&w, &row);
+    ask_the_blockers(&w, GET("/small.txt") GET("/small.txt"));
+    w.env.replier.cache = NULL; /* as on the threads that run this stage */
+    assert_int_equal(conn_block(&w.c, &w.env), STAGE_READ);
+    w.env.replier.cache = &w.cache;
+    struct entry *found = w.c.found;
+    assert_non_null(found);
+    assert_true(w.c.pending);
+    assert_int_equal(w.c.phase, PHASE_REPLY);
+    assert_int_equal(conn_interest(&w.c, STAGE_READ), POLLER_IN | POLLER_OUT);
+    assert_int_equal(conn_read(&w.c, &w.env), STAGE_READ);
+    assert_int_equal(w.c.phase, PHASE_IDLE);
+    assert_ptr_equal(cache_find(&w.cache, SLICE("/small.txt")), found);
+    take_all(&w);
+    expect_got(&w, &row);
+    close_connection(&w);
+    close_world(&w);
+}
+
+static void what_was_found_for_a_connection_that_ends_is_dropped(void **state)
+{
+    (void)state;
+    struct world w;
+    open_world(&w, &(const struct row){0});
+    ask_the_blockers(&w, GET("/large.bin"));
+    assert_int_equal(conn_block(&w.c, &w.env), STAGE_READ);
+    struct entry *found = entry_hold(w.c.found);
+    close_connection(&w);
+    assert_int_equal(found->references, 1);
+    entry_drop(found);
+    close_world(&w);
+}
+
+static void a_file_that_no_descriptor_is_left_for_is_503(void **state)
+{
+    static const struct row row = {
+        .name = "no descriptors",
+        .got = {{.text = SAMPLE_BEGIN("503 Service Unavailable") "Retry-After: 5\r\nConnection: close\r\n"},
+                SAMPLE_PAGE(503)}};
+    (void)state;
+    struct world w;
+    struct rlimit limit;
+    open_world(&w, &row);
+    ask_the_blockers(&w, GET("/small.txt") GET("/small.txt"));
+    int lowest = dup(STDERR_FILENO);
+    close(lowest);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    const struct rlimit none = {(rlim_t)lowest, limit.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+    enum stage stage = conn_block(&w.c, &w.env);
+    setrlimit(RLIMIT_NOFILE, &limit);
+    assert_int_equal(stage, STAGE_READ);
+    assert_int_equal(conn_read(&w.c, &w.env), STAGE_READ);
+    assert_int_equal(w.c.phase, PHASE_LINGER);
+    take_all(&w);
+    expect_got(&w, &row);
+    close_connection(&w);
+    close_world(&w);
+}
+
+/* From the first byte to the last, where the temporary directory's file system lets the page cache forget a file. */
+static void a_file_that_was_forgotten_goes_by_the_blockers(void **state)
+{
+    static const struct row row = {.name = "forgotten",
+                                   .got = {{.text = SAMPLE_SMALL},
+                                           {.text = SAMPLE_MIDDLE_HEAD},
+                                           SAMPLE_BODY(0, SAMPLE_MIDDLE),
+                                           {.text = SAMPLE_SMALL}}};
+    (void)state;
+    struct world w;
+    char path[TREE_PATH_MAX];
+    open_world(&w, &row);
+    open_connection(&w, false);
+    cache_remove(&w.cache, cache_find(&w.cache, SLICE("/middle.bin")));
+    tree_path(&w.sample.tree, "root/middle.bin", path);
+    int fd = open(path, O_RDONLY);
+    fsync(fd);
+    posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
+    close(fd);
+    act(&w, &(struct step){SAYS, GET("/small.txt") GET("/middle.bin") GET("/small.txt"), 0, 0, false});
+    enum stage stage = conn_read(&w.c, &w.env);
+    bool blocks = stage == STAGE_BLOCK;
+    if (blocks) {
+        take_all(&w);
+        assert_true(slice_equal(buffer_bytes(&w.got), SLICE(SAMPLE_SMALL)));
+        assert_int_equal(w.c.phase, PHASE_BLOCKED);
+        assert_int_equal(conn_block(&w.c, &w.env), STAGE_READ);
+        assert_int_equal(conn_read(&w.c, &w.env), STAGE_READ);
+        assert_int_equal(w.c.phase, PHASE_IDLE);
+    }
+    take_all(&w);
+    expect_got(&w, &row);
+    close_connection(&w);
+    close_world(&w);
+    if (!blocks) {
+        print_message("skipped: the temporary directory's file system keeps all in the page cache\n");
+        skip();
+    }
+}
+
+/* ---- smaller things */
+
+static void a_new_connection_is_fresh_at_home_and_waits_to_be_read(void **state)
+{
+    (void)state;
+    struct conn c;
+    memset(&c, 0xff, sizeof c);
+    conn_open(&c, 5, &nobody, 3, false);
+    assert_int_equal(c.fd, 5);
+    assert_int_equal(c.home, 3);
+    assert_int_equal(c.stage, STAGE_READ);
+    assert_int_equal(c.phase, PHASE_FRESH);
+    assert_int_equal(c.peer.family, AF_UNIX);
+    assert_false(c.pending || c.closing || c.lingering || c.refused || c.looked_up || c.cold);
+    assert_null(c.in.bytes);
+    assert_null(c.out.bytes);
+    assert_null(c.body);
+    assert_null(c.found);
+    assert_null(c.record);
+}
+
+static void a_peer_takes_when_less_is_unsent_than_before(void **state)
+{
+    (void)state;
+    struct world w;
+    open_world(&w, &(const struct row){0});
+    open_connection(&w, false);
+    act(&w, &(struct step){SAYS, GET("/large.bin"), 0, 0, false});
+    assert_int_equal(conn_read(&w.c, &w.env), STAGE_WRITE);
+    assert_false(conn_takes(&w.c));
+    assert_false(conn_takes(&w.c));
+    take_all(&w);
+    assert_true(conn_takes(&w.c));
+    assert_false(conn_takes(&w.c));
+    assert_int_equal(conn_write(&w.c, &w.env), STAGE_WRITE);
+    assert_false(conn_takes(&w.c));
+    close_connection(&w);
+    close_world(&w);
+}
+
+static void only_who_waits_for_a_request_is_idle(void **state)
+{
+    static const struct {
+        enum conn_phase phase;
+        uint64_t deadline_ms, now_ms, idle_ms;
+    } idles[] = {
+        {PHASE_IDLE, 1020, 1000, 0},   {PHASE_IDLE, 1020, 1015, 15}, {PHASE_RETURNED, 1020, 1019, 19},
+        {PHASE_FRESH, 1010, 1005, 5},  {PHASE_IDLE, 1020, 999, 0},   {PHASE_HEAD, 1010, 1005, 0},
+        {PHASE_BODY, 1020, 1005, 0},   {PHASE_REPLY, 1030, 1005, 0}, {PHASE_BLOCKED, 0, 1005, 0},
+        {PHASE_LINGER, 6000, 5000, 0},
+    };
+    const struct conn_limits limits = {.head_ms = 10, .keepalive_ms = 20, .send_ms = 30};
+    (void)state;
+    for (size_t i = 0; i < sizeof idles / sizeof *idles; i++) {
+        const struct conn c = {.phase = (uint8_t)idles[i].phase};
+        if (conn_idle_ms(&c, &limits, idles[i].deadline_ms, idles[i].now_ms) != idles[i].idle_ms)
+            fail_msg("idle row %zu", i);
+    }
+}
+
+static void requests_are_counted_where_they_are_answered(void **state)
+{
+    (void)state;
+    struct world w;
+    open_world(&w, &(const struct row){0});
+    open_connection(&w, false);
+    act(&w, &(struct step){SAYS, GET("/small.txt") GET("/missing") GET("/small.txt") "GET", 0, 0, false});
+    assert_int_equal(conn_read(&w.c, &w.env), STAGE_READ);
+    assert_int_equal(w.env.counters.requests, 3);
+    close_connection(&w);
+    close_world(&w);
+}
+
+static void the_date_is_formatted_when_the_second_changes(void **state)
+{
+    (void)state;
+    struct world w;
+    char date[DATE_LEN];
+    open_world(&w, &(const struct row){0});
+    conn_env_tick(&w.env);
+    date_format(w.env.clock.second, date);
+    assert_memory_equal(w.env.date, date, DATE_LEN);
+    assert_true(w.env.clock.second > SAMPLE_NOW);
+    close_world(&w);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_connection_does_what_its_row_says),
+        cmocka_unit_test(a_turn_may_end_anywhere),
+        cmocka_unit_test(a_request_may_be_cut_anywhere),
+        cmocka_unit_test(a_deadline_is_counted_from_the_first_piece),
+        cmocka_unit_test(a_file_that_was_looked_for_is_answered_from),
+        cmocka_unit_test(what_was_found_for_a_connection_that_ends_is_dropped),
+        cmocka_unit_test(a_file_that_no_descriptor_is_left_for_is_503),
+        cmocka_unit_test(a_file_that_was_forgotten_goes_by_the_blockers),
+        cmocka_unit_test(a_new_connection_is_fresh_at_home_and_waits_to_be_read),
+        cmocka_unit_test(a_peer_takes_when_less_is_unsent_than_before),
+        cmocka_unit_test(only_who_waits_for_a_request_is_idle),
+        cmocka_unit_test(requests_are_counted_where_they_are_answered),
+        cmocka_unit_test(the_date_is_formatted_when_the_second_changes),
+    };
+    signal(SIGPIPE, SIG_IGN); /* sendfile(2) has no flag for it */
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,379 @@
+#include "files/cache.h"
+
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+enum { PLENTY = 1 << 20 };
+
+/* Entries here are made by hand: the cache looks at no file. */
+static struct entry *make_entry(bool with_file)
+{
+    struct entry *entry = calloc(1, sizeof *entry);
+    assert_non_null(entry);
+    entry->status = with_file ? 200 : 404;
+    entry->fd = with_file ? open("/dev/null", O_RDONLY) : -1;
+    assert_true(entry->fd >= 0 || !with_file);
+    entry->references = 1;
+    return entry;
+}
+
+static struct entry *make_body(size_t size)
+{
+    struct entry *entry = make_entry(false);
+    entry->image = calloc(1, size + 1);
+    assert_non_null(entry->image);
+    entry->size = size;
+    entry->in_memory = true;
+    return entry;
+}
+
+static struct cache open_cache(uint32_t entries, uint64_t bytes, uint32_t files)
+{
+    struct cache cache;
+    const struct cache_limits limits = {.entries = entries, .bytes = bytes, .files = files};
+    assert_int_equal(cache_open(&cache, &limits), 0);
+    return cache;
+}
+
+static struct entry *insert(struct cache *cache, const char *path, struct entry *entry)
+{
+    struct entry *inserted = cache_insert(cache, slice_of(path), entry);
+    assert_ptr_equal(inserted, entry);
+    return inserted;
+}
+
+/* The paths that are there, as "ab…", without using them: one letter a path. */
+static void expect_paths(const struct cache *cache, const char *name, const char *paths)
+{
+    char got[27] = "";
+    for (int i = 0; i < 2; i++)
+        for (const struct entry *entry = cache->uses[i].newest; entry != NULL; entry = entry->older)
+            got[entry->path[1] - 'a'] = 1;
+    size_t len = 0;
+    for (char letter = 0; letter < 26; letter++)
+        if (got[(int)letter])
+            got[len++] = (char)('a' + letter);
+    got[len] = '\0';
+    if (strcmp(got, paths) != 0)
+        fail_msg("%s: %s are there, not %s", name, got, paths);
+}
+
+static void a_new_cache_has_nothing(void **state)
+{
+    (void)state;
+    struct cache cache = open_cache(10, PLENTY, 10);
+    assert_null(cache_find(&cache, SLICE("/")));
+    assert_int_equal(cache_shed_files(&cache), 0);
+    cache_close(&cache);
+    cache_close(&cache);
+    struct cache zeroed = {0};
+    cache_close(&zeroed);
+}
+
+static void what_was_put_in_is_found_by_its_whole_path(void **state)
+{
+    (void)state;
+    static const char *const paths[] = {"/", "/a", "/ab", "/a/", "/a/b", "/12345678", "/12345678a", "/1234567", "/A"};
+    struct cache cache = open_cache(10, PLENTY, 10);
+    struct entry *entries[sizeof paths / sizeof *paths];
+    for (size_t i = 0; i < sizeof paths / sizeof *paths; i++)
+        entries[i] = insert(&cache, paths[i], make_entry(false));
+    for (size_t i = 0; i < sizeof paths / sizeof *paths; i++)
+        assert_ptr_equal(cache_find(&cache, slice_of(paths[i])), entries[i]);
+    assert_null(cache_find(&cache, SLICE("/b")));
+    assert_null(cache_find(&cache, SLICE("/a\0")));
+    assert_null(cache_find(&cache, SLICE("")));
+    cache_close(&cache);
+}
+
+static void an_entry_takes_the_place_of_another_of_its_path(void **state)
+{
+    (void)state;
+    struct cache cache = open_cache(10, PLENTY, 10);
+    struct entry *first = entry_hold(insert(&cache, "/a", make_entry(true)));
+    struct entry *second = insert(&cache, "/a", make_entry(false));
+    assert_ptr_equal(cache_find(&cache, SLICE("/a")), second);
+    assert_int_equal(first->references, 1);
+    assert_int_equal(cache.uses[0].entries, 1);
+    assert_int_equal(cache.uses[1].entries, 0);
+    entry_drop(first);
+    cache_close(&cache);
+}
+
+static void an_entry_removed_is_not_found_and_costs_nothing(void **state)
+{
+    (void)state;
+    struct cache cache = open_cache(10, PLENTY, 10);
+    insert(&cache, "/a", make_entry(true));
+    uint64_t before = cache.bytes;
+    struct entry *entry = insert(&cache, "/b", make_body(1000));
+    assert_true(cache.bytes > before + 1000);
+    cache_remove(&cache, entry);
+    assert_null(cache_find(&cache, SLICE("/b")));
+    assert_int_equal(cache.bytes, before);
+    cache_remove(&cache, cache_find(&cache, SLICE("/a")));
+    assert_int_equal(cache.bytes, 0);
+    assert_int_equal(cache.uses[0].entries + cache.uses[1].entries, 0);
+    cache_close(&cache);
+}
+
+/* ---- who goes first: each letter puts in an entry of that name, an upper one with an open file; ?x looks for it */
+
+static const struct eviction_row {
+    const char *name;
+    uint32_t entries, files;
+    const char *script, *left;
+} evictions[] = {
+    {"all stay while there is room", 3, 3, "abc", "abc"},
+    {"the oldest goes", 3, 3, "abcd", "bcd"},
+    {"the oldest ones go one by one", 3, 3, "abcdef", "def"},
+    {"what was looked for is younger", 3, 3, "abc?ad", "acd"},
+    {"the youngest may be looked for", 3, 3, "abc?cd", "bcd"},
+    {"the one in the middle may be looked for", 3, 3, "abc?bde", "bde"},
+    {"what was replaced is younger", 3, 3, "abcad", "acd"},
+    {"what wasn't found changes nothing", 3, 3, "abc?zd", "bcd"},
+    {"the oldest file goes", 9, 2, "ABC", "bc"},
+    {"a file that was looked for is younger", 9, 2, "AB?aC", "ac"},
+    {"too many files cost no entry without one", 9, 2, "aBcDEf", "acdef"},
+    {"one without a file leaves the files alone", 9, 2, "ABcde", "abcde"},
+    {"where no file may be open, only the one in use is", 9, 0, "AB", "b"},
+    {"where nothing may stay, only the one in use does", 0, 0, "ab", "b"},
+    {"files count as entries", 3, 3, "ABCD", "bcd"},
+    {"a file that is the oldest of all goes", 3, 3, "Abcd", "bcd"},
+    {"an entry that is older than all files goes", 3, 3, "aBCD", "bcd"},
+    {"a file that nobody asks for leaves room for others", 3, 3, "ABcdef", "def"},
+};
+
+static void run_script(struct cache *cache, const char *script)
+{
+    for (; *script != '\0'; script++) {
+        bool finds = *script == '?';
+        script += finds;
+        bool with_file = *script >= 'A' && *script <= 'Z';
+        char path[] = {'/', (char)(*script | 0x20), '\0'};
+        if (finds)
+            cache_find(cache, slice_of(path));
+        else
+            insert(cache, path, make_entry(with_file));
+    }
+}
+
+static void the_least_recently_used_goes_first(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof evictions / sizeof *evictions; i++) {
+        struct cache cache = open_cache(evictions[i].entries, PLENTY, evictions[i].files);
+        run_script(&cache, evictions[i].script);
+        expect_paths(&cache, evictions[i].name, evictions[i].left);
+        cache_close(&cache);
+        assert_int_equal(cache.bytes, 0);
+        assert_int_equal(cache.uses[0].entries + cache.uses[1].entries, 0);
+    }
+}
+
+static void bytes_are_bounded(void **state)
+{
+    (void)state;
+    struct cache cache = open_cache(100, PLENTY, 10);
+    insert(&cache, "/a", make_body(1000));
+    uint64_t cost = cache.bytes;
+    assert_true(cost >= 1000);
+    cache_close(&cache);
+    cache = open_cache(100, 3 * cost, 10);
+    insert(&cache, "/a", make_body(1000));
+    insert(&cache, "/b", make_body(1000));
+    insert(&cache, "/c", make_body(1000));
+    expect_paths(&cache, "three fit", "abc");
+    insert(&cache, "/d", make_body(1001));
+    expect_paths(&cache, "a byte more needs two places", "cd");
+    insert(&cache, "/e", make_body(4 * cost)); /* too large for the limit, but in use until the next call */
+    expect_paths(&cache, "one too large is alone", "e");
+    assert_true(cache.bytes > cache.limits.bytes);
+    insert(&cache, "/f", make_body(10));
+    expect_paths(&cache, "and goes with the next", "f");
+    cache_close(&cache);
+}
+
+static void an_entry_in_use_survives_its_eviction(void **state)
+{
+    (void)state;
+    struct cache cache = open_cache(1, PLENTY, 1);
+    struct entry *held = entry_hold(insert(&cache, "/a", make_entry(true)));
+    insert(&cache, "/b", make_entry(true));
+    assert_null(cache_find(&cache, SLICE("/a")));
+    assert_int_equal(held->references, 1);
+    assert_true(fcntl(held->fd, F_GETFD) >= 0);
+    cache_close(&cache);
+    int fd = held->fd;
+    entry_drop(held);
+    assert_int_equal(fcntl(fd, F_GETFD), -1);
+}
+
+static void exactly_those_with_files_are_shed(void **state)
+{
+    (void)state;
+    struct cache cache = open_cache(10, PLENTY, 10);
+    run_script(&cache, "aBcDEf");
+    assert_int_equal(cache_shed_files(&cache), 3);
+    expect_paths(&cache, "those without files", "acf");
+    assert_int_equal(cache.uses[1].entries, 0);
+    assert_int_equal(cache_shed_files(&cache), 0);
+    cache_close(&cache);
+}
+
+/* ---- against a model: the test holds each entry that it ever put in, so that one with no other reference is out */
+
+enum { PATHS = 200, OPERATIONS = 100000, ENTRIES_MAX = 64, FILES_MAX = 12 };
+
+struct known {
+    struct entry *entry; /* NULL: not in the cache */
+    unsigned used;
+};
+
+struct model {
+    struct cache cache;
+    struct known known[PATHS];
+    unsigned now, entries, files;
+    uint32_t random;
+};
+
+static uint32_t next_random(struct model *m)
+{
+    m->random ^= m->random << 13;
+    m->random ^= m->random >> 17;
+    m->random ^= m->random << 5;
+    return m->random;
+}
+
+static struct slice path_of(int i, char path[16])
+{
+    return (struct slice){path, (size_t)snprintf(path, 16, "/path/%d", i)};
+}
+
+static void forget(struct model *m, struct known *known)
+{
+    m->entries--;
+    m->files -= known->entry->fd >= 0;
+    entry_drop(known->entry);
+    known->entry = NULL;
+}
+
+/* Drops what the cache let go of, and holds that to have been older than all it kept of the same kind. How many went.
+ */
+static unsigned collect_evicted(struct model *m)
+{
+    unsigned evicted = 0, youngest_gone[2] = {0}, oldest_kept[2] = {UINT32_MAX, UINT32_MAX};
+    for (int i = 0; i < PATHS; i++) {
+        struct known *known = &m->known[i];
+        if (known->entry == NULL)
+            continue;
+        bool with_file = known->entry->fd >= 0, gone = known->entry->references == 1;
+        unsigned *edge = gone ? &youngest_gone[with_file] : &oldest_kept[with_file];
+        if (gone ? known->used > *edge : known->used < *edge)
+            *edge = known->used;
+        evicted += gone;
+        if (gone)
+            forget(m, known);
+    }
+    assert_true(youngest_gone[0] < oldest_kept[0]);
+    assert_true(youngest_gone[1] < oldest_kept[1]);
+    return evicted;
+}
+
+static void model_insert(struct model *m, int i)
+{
+    char path[16];
+    struct known *known = &m->known[i];
+    struct entry *entry = entry_hold(make_entry(next_random(m) % 3 == 0));
+    assert_ptr_equal(cache_insert(&m->cache, path_of(i, path), entry), entry);
+    if (known->entry != NULL) {
+        assert_int_equal(known->entry->references, 1);
+        forget(m, known);
+    }
+    *known = (struct known){entry, ++m->now};
+    m->entries++;
+    m->files += entry->fd >= 0;
+    unsigned expected = m->entries > ENTRIES_MAX || m->files > FILES_MAX;
+    assert_int_equal(collect_evicted(m), expected);
+    assert_ptr_equal(known->entry, entry);
+}
+
+static void model_find(struct model *m, int i)
+{
+    char path[16];
+    assert_ptr_equal(cache_find(&m->cache, path_of(i, path)), m->known[i].entry);
+    m->known[i].used = ++m->now;
+}
+
+static void model_remove(struct model *m, int i)
+{
+    if (m->known[i].entry == NULL)
+        return;
+    cache_remove(&m->cache, m->known[i].entry);
+    assert_int_equal(m->known[i].entry->references, 1);
+    forget(m, &m->known[i]);
+}
+
+static void model_shed(struct model *m)
+{
+    unsigned files = m->files;
+    assert_int_equal(cache_shed_files(&m->cache), files);
+    for (int i = 0; i < PATHS; i++)
+        if (m->known[i].entry != NULL && m->known[i].entry->references == 1)
+            forget(m, &m->known[i]);
+    assert_int_equal(m->files, 0);
+}
+
+static void a_hundred_thousand_operations_leave_what_a_simple_model_has(void **state)
+{
+    (void)state;
+    struct model m = {.cache = open_cache(ENTRIES_MAX, PLENTY, FILES_MAX), .random = 2463534242};
+    for (int n = 0; n < OPERATIONS; n++) {
+        int i = (int)(next_random(&m) % PATHS);
+        switch (next_random(&m) % 16) {
+        case 0:
+            model_remove(&m, i);
+            break;
+        case 1:
+            if (i < 2)
+                model_shed(&m);
+            break;
+        case 2:
+        case 3:
+        case 4:
+        case 5:
+            model_insert(&m, i);
+            break;
+        default:
+            model_find(&m, i);
+        }
+        assert_int_equal(m.cache.uses[0].entries, m.entries - m.files);
+        assert_int_equal(m.cache.uses[1].entries, m.files);
+    }
+    cache_close(&m.cache);
+    assert_int_equal(m.cache.bytes, 0);
+    for (int i = 0; i < PATHS; i++)
+        entry_drop(m.known[i].entry);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_new_cache_has_nothing),
+        cmocka_unit_test(what_was_put_in_is_found_by_its_whole_path),
+        cmocka_unit_test(an_entry_takes_the_place_of_another_of_its_path),
+        cmocka_unit_test(an_entry_removed_is_not_found_and_costs_nothing),
+        cmocka_unit_test(the_least_recently_used_goes_first),
+        cmocka_unit_test(bytes_are_bounded),
+        cmocka_unit_test(an_entry_in_use_survives_its_eviction),
+        cmocka_unit_test(exactly_those_with_files_are_shed),
+        cmocka_unit_test(a_hundred_thousand_operations_leave_what_a_simple_model_has),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

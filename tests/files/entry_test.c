@@ -1,0 +1,676 @@
+#include "files/entry.h"
+
+#include "http/date.h"
+#include "http/head.h"
+#include "lib/response.h"
+#include "lib/tree.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+enum { NOBODY = 65534, LARGE = ENTRY_BODY_MAX + 1, VAST = 1 << 20 };
+
+/* root/ is what is served; what may not be reached lies beside it. */
+static const struct tree_row files[] = {
+    {TREE_FILE, "secret", "secret", 0},
+    {TREE_FILE, "root/small.txt", "small", 0},
+    {TREE_FILE, "root/empty", "", 0},
+    {TREE_FILE, "root/full.bin", NULL, ENTRY_BODY_MAX},
+    {TREE_FILE, "root/large.bin", NULL, LARGE},
+    {TREE_FILE, "root/huge.bin", NULL, VAST},
+    {TREE_FILE, "root/index.html", "<p>top", 0},
+    {TREE_FILE, "root/dir/index.html", "<p>dir", 0},
+    {TREE_FILE, "root/dir/page.css", "a{}", 0},
+    {TREE_DIRECTORY, "root/bare", NULL, 0},
+    {TREE_DIRECTORY, "root/nested/index.html", NULL, 0},
+    {TREE_FIFO, "root/fifo", NULL, 0},
+    {TREE_FIFO, "root/piped/index.html", NULL, 0},
+    {TREE_LINK, "root/to-small", "small.txt", 0},
+    {TREE_LINK, "root/to-dir", "dir", 0},
+    {TREE_LINK, "root/linked/index.html", "../dir/index.html", 0},
+    {TREE_LINK, "root/out", "../secret", 0},
+    {TREE_LINK, "root/far/index.html", "../../secret", 0},
+    {TREE_LINK, "root/absolute", "/etc/passwd", 0},
+    {TREE_LINK, "root/dangling", "missing", 0},
+    {TREE_LINK, "root/loop", "loop", 0},
+    {TREE_FILE, "root/locked", "locked", 0},
+    {TREE_FILE, "root/shut/file", "shut in", 0},
+};
+
+struct world {
+    struct tree tree;
+    int root;
+};
+
+static void path_in(const struct world *world, const char *relative, char path[TREE_PATH_MAX])
+{
+    char beneath[TREE_PATH_MAX];
+    snprintf(beneath, sizeof beneath, "root/%s", relative);
+    tree_path(&world->tree, beneath, path);
+}
+
+static void set_mode(const struct world *world, const char *relative, mode_t mode)
+{
+    char path[TREE_PATH_MAX];
+    path_in(world, relative, path);
+    assert_int_equal(chmod(path, mode), 0);
+}
+
+/* Through a relative path, as the temporary directory's may be longer than a socket's address takes. */
+static void add_socket(const struct world *world)
+{
+    const struct sockaddr_un address = {.sun_family = AF_UNIX, .sun_path = "socket"};
+    int here = open(".", O_PATH | O_DIRECTORY), sock = socket(AF_UNIX, SOCK_STREAM, 0);
+    assert_int_equal(fchdir(world->root), 0);
+    assert_int_equal(bind(sock, (const struct sockaddr *)&address, sizeof address), 0);
+    assert_int_equal(fchdir(here), 0);
+    close(sock);
+    close(here);
+}
+
+static int make_world(void **state)
+{
+    char path[TREE_PATH_MAX];
+    struct world *world = calloc(1, sizeof *world);
+    if (world == NULL)
+        return -1;
+    tree_open(&world->tree, files, sizeof files / sizeof *files);
+    tree_path(&world->tree, "root", path);
+    world->root = beneath_root(path);
+    add_socket(world);
+    *state = world;
+    return chmod(world->tree.path, 0755);
+}
+
+static int end_world(void **state)
+{
+    struct world *world = *state;
+    set_mode(world, "shut", 0700);
+    close(world->root);
+    tree_close(&world->tree);
+    free(world);
+    return 0;
+}
+
+static struct entry *open_entry(const struct world *world, const char *path)
+{
+    return entry_open(world->root, slice_of(path), BENEATH_WAIT, 7);
+}
+
+static int still_holds(const struct world *world, const struct entry *entry, const char *path)
+{
+    return entry_still_holds(entry, world->root, slice_of(path), BENEATH_WAIT);
+}
+
+static int lowest_free_fd(void)
+{
+    int fd = dup(STDERR_FILENO);
+    close(fd);
+    return fd;
+}
+
+/* No descriptor can be opened until files_again(). */
+static struct rlimit no_more_files(void)
+{
+    struct rlimit limit;
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    const struct rlimit none = {(rlim_t)lowest_free_fd(), limit.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+    return limit;
+}
+
+static void files_again(struct rlimit limit)
+{
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+}
+
+/* ---- what a path turns out to be */
+
+static const struct row {
+    const char *name, *path;
+    int status;
+    const char *type, *text; /* of a 200; text NULL: the file was made by size */
+    size_t size;
+} rows[] = {
+    {"a small file is in memory", "/small.txt", 200, "text/plain; charset=utf-8", "small", 5},
+    {"an empty file is in memory", "/empty", 200, "application/octet-stream", "", 0},
+    {"the largest body in memory", "/full.bin", 200, "application/octet-stream", NULL, ENTRY_BODY_MAX},
+    {"a byte more stays in its file", "/large.bin", 200, "application/octet-stream", NULL, LARGE},
+    {"the root is its index", "/", 200, "text/html; charset=utf-8", "<p>top", 6},
+    {"a directory is its index", "/dir/", 200, "text/html; charset=utf-8", "<p>dir", 6},
+    {"an index has a name of its own", "/dir/index.html", 200, "text/html; charset=utf-8", "<p>dir", 6},
+    {"a file in a directory", "/dir/page.css", 200, "text/css; charset=utf-8", "a{}", 3},
+    {"a link inside is followed, and has its own name's type", "/to-small", 200, "application/octet-stream", "small",
+     5},
+    {"a link to a directory is one", "/to-dir", 301, NULL, NULL, 0},
+    {"a linked directory's index", "/to-dir/", 200, "text/html; charset=utf-8", "<p>dir", 6},
+    {"an index that is a link", "/linked/", 200, "text/html; charset=utf-8", "<p>dir", 6},
+    {"a directory without its slash is redirected", "/dir", 301, NULL, NULL, 0},
+    {"and one without an index too", "/bare", 301, NULL, NULL, 0},
+    {"a directory without an index is nothing", "/bare/", 404, NULL, NULL, 0},
+    {"an index that is a directory is nothing", "/nested/", 404, NULL, NULL, 0},
+    {"a file that isn't there", "/missing", 404, NULL, NULL, 0},
+    {"a directory that isn't there", "/missing/", 404, NULL, NULL, 0},
+    {"a file is no directory", "/small.txt/", 404, NULL, NULL, 0},
+    {"nothing lies in a file", "/small.txt/x", 404, NULL, NULL, 0},
+    {"a link outside is nothing", "/out", 404, NULL, NULL, 0},
+    {"an index that leads outside is nothing", "/far/", 404, NULL, NULL, 0},
+    {"an absolute link is nothing", "/absolute", 404, NULL, NULL, 0},
+    {"a link into nothing is nothing", "/dangling", 404, NULL, NULL, 0},
+    {"a link to itself is nothing", "/loop", 404, NULL, NULL, 0},
+    {"a FIFO is nothing, and nobody waits for it", "/fifo", 404, NULL, NULL, 0},
+    {"an index that is a FIFO is nothing", "/piped/", 404, NULL, NULL, 0},
+    {"a socket is nothing", "/socket", 404, NULL, NULL, 0},
+};
+
+static void expect_body(const struct row *row, const struct entry *entry)
+{
+    char *bytes = malloc(row->size + 1);
+    assert_non_null(bytes);
+    if (entry->in_memory)
+        memcpy(bytes, entry_body(entry), row->size);
+    else
+        assert_int_equal(pread(entry->fd, bytes, row->size + 1, 0), row->size);
+    if (row->text != NULL)
+        assert_memory_equal(bytes, row->text, row->size);
+    for (size_t i = 0; row->text == NULL && i < row->size; i++)
+        assert_int_equal((unsigned char)bytes[i], tree_byte(i));
+    free(bytes);
+}
+
+static void expect_field(struct slice head, const char *name, struct slice value)
+{
+    assert_int_equal(response_count(head, name), 1);
+    if (!slice_equal(response_field(head, name), value))
+        fail_msg("%s: is \"%.*s\", not \"%.*s\"", name, (int)response_field(head, name).len,
+                 response_field(head, name).at, (int)value.len, value.at);
+}
+
+static void expect_image(const struct row *row, const struct entry *entry)
+{
+    struct slice head = {entry->image, entry->head_len};
+    char length[24], date[DATE_LEN];
+    snprintf(length, sizeof length, "%zu", row->size);
+    date_format(0, date);
+    assert_int_equal(response_head_len(head), entry->head_len);
+    assert_int_equal(response_status(head), 200);
+    assert_memory_equal(head.at + head_date_offset(200), date, DATE_LEN);
+    expect_field(head, "Date", (struct slice){date, DATE_LEN});
+    expect_field(head, "Content-Type", slice_of(row->type));
+    expect_field(head, "Content-Length", slice_of(length));
+    expect_field(head, "Accept-Ranges", SLICE("bytes"));
+    expect_field(head, "ETag", entry->validators.etag);
+    assert_int_equal(response_count(head, "Last-Modified"), 1);
+    assert_int_equal(response_count(head, "Connection"), 0);
+}
+
+static void expect_row(const struct world *world, const struct row *row)
+{
+    int free_fd = lowest_free_fd();
+    bool kept = row->status == 200 && row->size > ENTRY_BODY_MAX;
+    struct entry *entry = open_entry(world, row->path);
+    assert_non_null(entry);
+    if (entry->status != row->status)
+        fail_msg("%s: %s is %d, not %d", row->name, row->path, entry->status, row->status);
+    assert_int_equal(entry->references, 1);
+    assert_int_equal(entry->checked_ms, 7);
+    if ((entry->fd >= 0) != kept || (lowest_free_fd() != free_fd) != kept)
+        fail_msg("%s: its descriptor is %d", row->name, entry->fd);
+    if (row->status == 200) {
+        assert_int_equal(entry->in_memory, !kept);
+        assert_int_equal(entry->size, row->size);
+        assert_true(slice_equal(entry->type, slice_of(row->type)));
+        expect_image(row, entry);
+        expect_body(row, entry);
+    }
+    assert_int_equal(still_holds(world, entry, row->path), 1);
+    entry_drop(entry);
+    assert_int_equal(lowest_free_fd(), free_fd);
+}
+
+static void a_path_turns_out_to_be_what_its_row_says(void **state)
+{
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        expect_row(*state, &rows[i]);
+}
+
+/* What is in memory may be looked up at once, and then it is the same; where the kernel can't tell, it must say so. */
+static void looking_without_sleeping_finds_the_same_or_says_that_it_would_sleep(void **state)
+{
+    const struct world *world = *state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        entry_drop(open_entry(world, rows[i].path));
+        errno = 0;
+        struct entry *entry = entry_open(world->root, slice_of(rows[i].path), BENEATH_NOW, 0);
+        if (entry == NULL)
+            assert_int_equal(errno, EAGAIN);
+        else
+            assert_int_equal(entry->status, rows[i].status);
+        entry_drop(entry);
+    }
+}
+
+static void a_name_may_hold_any_byte(void **state)
+{
+    const struct world *world = *state;
+    for (int byte = 1; byte < 256; byte++) {
+        char name[] = {'r', 'o', 'o', 't', '/', 'x', (char)byte, 'y', '\0'};
+        if (byte == '/')
+            continue;
+        tree_add(&world->tree, &(struct tree_row){TREE_FILE, name, name, 0});
+        struct entry *entry = open_entry(world, name + 4);
+        assert_int_equal(entry->status, 200);
+        assert_memory_equal(entry_body(entry), name, sizeof name - 1);
+        entry_drop(entry);
+    }
+}
+
+static void a_path_too_long_for_any_file_is_nothing(void **state)
+{
+    static const size_t lengths[] = {255, 256, 257, 4084, 4085, 4086, 4087, 4094, 4095, 4096, 4097, 9000};
+    char path[9002];
+    for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++)
+        for (int slash = 0; slash < 2; slash++) {
+            memset(path, 'x', sizeof path);
+            path[0] = '/';
+            path[lengths[i]] = slash ? '/' : '\0';
+            path[lengths[i] + 1] = '\0';
+            struct entry *entry = open_entry(*state, path);
+            assert_int_equal(entry->status, 404);
+            entry_drop(entry);
+        }
+}
+
+/* Root may read everything: it is nobody who can't. */
+static bool become_nobody(void)
+{
+    return geteuid() != 0 || seteuid(NOBODY) == 0;
+}
+
+static void become_ourselves_again(void)
+{
+    assert_int_equal(seteuid(getuid()), 0);
+}
+
+static void what_we_may_not_read_is_forbidden(void **state)
+{
+    static const char *const paths[] = {"/locked", "/shut/file", "/shut/missing"};
+    const struct world *world = *state;
+    set_mode(world, "locked", 0);
+    set_mode(world, "shut", 0);
+    int status[3], holds[3];
+    assert_true(become_nobody());
+    for (int i = 0; i < 3; i++) {
+        struct entry *entry = open_entry(world, paths[i]);
+        status[i] = entry->status;
+        holds[i] = still_holds(world, entry, paths[i]);
+        entry_drop(entry);
+    }
+    become_ourselves_again();
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(status[i], 403);
+        assert_int_equal(holds[i], 1);
+    }
+}
+
+static void what_was_forbidden_and_now_is_allowed_no_longer_holds(void **state)
+{
+    const struct world *world = *state;
+    set_mode(world, "locked", 0);
+    assert_true(become_nobody());
+    struct entry *forbidden = open_entry(world, "/locked");
+    int status = forbidden->status;
+    become_ourselves_again();
+    set_mode(world, "locked", 0644);
+    assert_int_equal(status, 403);
+    assert_int_equal(still_holds(world, forbidden, "/locked"), 0);
+    entry_drop(forbidden);
+}
+
+static void without_descriptors_there_is_no_entry(void **state)
+{
+    const struct world *world = *state;
+    struct entry *before = open_entry(world, "/small.txt");
+    struct rlimit limit = no_more_files();
+    errno = 0;
+    struct entry *entry = open_entry(world, "/small.txt");
+    int opened = errno;
+    errno = 0;
+    int holds = still_holds(world, before, "/small.txt"), checked = errno;
+    files_again(limit);
+    assert_null(entry);
+    assert_int_equal(opened, EMFILE);
+    assert_int_equal(holds, -1);
+    assert_int_equal(checked, EMFILE);
+    entry_drop(before);
+}
+
+/* ---- the date of a file */
+
+static void a_file_says_when_it_was_changed_unless_that_means_nothing(void **state)
+{
+    static const struct {
+        time_t modified;
+        const char *date; /* NULL: none */
+    } times[] = {
+        {0, NULL},
+        {1, NULL},
+        {2, "Thu, 01 Jan 1970 00:00:02 GMT"},
+        {784111777, "Sun, 06 Nov 1994 08:49:37 GMT"},
+    };
+    const struct world *world = *state;
+    char path[TREE_PATH_MAX];
+    path_in(world, "small.txt", path);
+    for (size_t i = 0; i < sizeof times / sizeof *times; i++) {
+        const struct timespec stamps[2] = {{.tv_sec = times[i].modified}, {.tv_sec = times[i].modified}};
+        assert_int_equal(utimensat(AT_FDCWD, path, stamps, 0), 0);
+        struct entry *entry = open_entry(world, "/small.txt");
+        struct slice head = {entry->image, entry->head_len};
+        assert_int_equal(entry->validators.has_last_modified, times[i].date != NULL);
+        assert_int_equal(response_count(head, "Last-Modified"), times[i].date != NULL);
+        if (times[i].date != NULL)
+            expect_field(head, "Last-Modified", slice_of(times[i].date));
+        assert_int_equal(response_count(head, "ETag"), 1);
+        entry_drop(entry);
+    }
+}
+
+/* ---- whether an entry still holds */
+
+/* Times of files move in the kernel's ticks, the longest of which are 10 ms. */
+static void wait_for_another_tick(void)
+{
+    nanosleep(&(struct timespec){.tv_nsec = 25000000}, NULL);
+}
+
+enum change {
+    NOTHING = 1,
+    REWRITTEN, /* in place */
+    REPLACED,  /* by another file of the same name */
+    REMOVED,
+    TOUCHED,
+    MODE,
+    MADE_DIRECTORY,
+    LED_ELSEWHERE, /* a link */
+};
+
+static const struct change_row {
+    const char *name, *path;
+    enum change change;
+    const char *changed, *text; /* the file that is changed, and what it becomes */
+    int holds;
+} changes[] = {
+    {"an untouched file", "/small.txt", NOTHING, NULL, NULL, 1},
+    {"an untouched index", "/dir/", NOTHING, NULL, NULL, 1},
+    {"a directory", "/dir", NOTHING, NULL, NULL, 1},
+    {"what isn't there", "/missing", NOTHING, NULL, NULL, 1},
+    {"a change to its neighbour", "/small.txt", REPLACED, "empty", "no longer", 1},
+    {"another size", "/small.txt", REWRITTEN, "small.txt", "smaller", 0},
+    {"other bytes of the same number", "/small.txt", REWRITTEN, "small.txt", "SMALL", 0},
+    {"a large file's first byte", "/large.bin", REWRITTEN, "large.bin", "x", 0},
+    {"another file of the same name and bytes", "/small.txt", REPLACED, "small.txt", "small", 0},
+    {"a file removed", "/small.txt", REMOVED, "small.txt", NULL, 0},
+    {"a file touched", "/small.txt", TOUCHED, "small.txt", NULL, 0},
+    {"a file's mode", "/small.txt", MODE, "small.txt", NULL, 0},
+    {"what appears", "/missing", REPLACED, "missing", "here", 0},
+    {"what appears as a directory", "/missing", MADE_DIRECTORY, "missing", NULL, 0},
+    {"an index that appears", "/bare/", REPLACED, "bare/index.html", "<p>bare", 0},
+    {"a directory, whatever appears in it", "/bare", REPLACED, "bare/index.html", "<p>bare", 1},
+    {"an index removed", "/dir/", REMOVED, "dir/index.html", NULL, 0},
+    {"a directory without its index", "/dir", REMOVED, "dir/index.html", NULL, 1},
+    {"a file behind a link", "/to-small", REWRITTEN, "small.txt", "SMALL", 0},
+    {"a link that leads elsewhere", "/to-small", LED_ELSEWHERE, "to-small", "empty", 0},
+    {"a link that leads outside", "/to-small", LED_ELSEWHERE, "to-small", "../secret", 0},
+    {"nothing where nothing was, for another reason", "/out", LED_ELSEWHERE, "out", "missing", 1},
+};
+
+static void make_change(const struct world *world, const struct change_row *row)
+{
+    char path[TREE_PATH_MAX], relative[64];
+    snprintf(relative, sizeof relative, "root/%s", row->changed == NULL ? "" : row->changed);
+    tree_path(&world->tree, relative, path);
+    switch (row->change) {
+    case NOTHING:
+        break;
+    case REWRITTEN: {
+        int fd = open(path, O_WRONLY);
+        assert_int_equal(pwrite(fd, row->text, strlen(row->text), 0), strlen(row->text));
+        close(fd);
+        break;
+    }
+    case REPLACED:
+        tree_add(&world->tree, &(struct tree_row){TREE_FILE, relative, row->text, 0});
+        break;
+    case REMOVED:
+        assert_int_equal(unlink(path), 0);
+        break;
+    case TOUCHED:
+        assert_int_equal(utimensat(AT_FDCWD, path, NULL, 0), 0);
+        break;
+    case MODE:
+        assert_int_equal(chmod(path, 0600), 0);
+        break;
+    case MADE_DIRECTORY:
+        assert_int_equal(mkdir(path, 0777), 0);
+        break;
+    case LED_ELSEWHERE:
+        assert_int_equal(unlink(path), 0);
+        assert_int_equal(symlink(row->text, path), 0);
+        break;
+    }
+}
+
+static void an_entry_holds_until_its_path_leads_to_something_else(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof changes / sizeof *changes; i++) {
+        void *world = NULL;
+        assert_int_equal(make_world(&world), 0);
+        struct entry *entry = open_entry(world, changes[i].path);
+        wait_for_another_tick();
+        make_change(world, &changes[i]);
+        int free_fd = lowest_free_fd(), holds = still_holds(world, entry, changes[i].path);
+        if (holds != changes[i].holds)
+            fail_msg("%s: says %d, not %d", changes[i].name, holds, changes[i].holds);
+        assert_int_equal(lowest_free_fd(), free_fd);
+        entry_drop(entry);
+        end_world(&world);
+    }
+}
+
+/* ---- references */
+
+enum { ROUNDS = 300, HOLDS = 1000 };
+
+struct sharing {
+    struct entry *entry;
+    pthread_barrier_t start;
+};
+
+static void *hold_and_drop(void *arg)
+{
+    struct sharing *sharing = arg;
+    pthread_barrier_wait(&sharing->start);
+    for (int i = 0; i < HOLDS; i++)
+        entry_drop(entry_hold(sharing->entry));
+    entry_drop(sharing->entry);
+    return NULL;
+}
+
+static void whoever_drops_the_last_reference_closes_the_file(void **state)
+{
+    for (int i = 0; i < ROUNDS; i++) {
+        struct sharing sharing = {.entry = open_entry(*state, "/large.bin")};
+        pthread_t threads[2];
+        int fd = sharing.entry->fd;
+        entry_hold(sharing.entry);
+        pthread_barrier_init(&sharing.start, NULL, 2);
+        for (int t = 0; t < 2; t++)
+            assert_int_equal(pthread_create(&threads[t], NULL, hold_and_drop, &sharing), 0);
+        for (int t = 0; t < 2; t++)
+            pthread_join(threads[t], NULL);
+        pthread_barrier_destroy(&sharing.start);
+        assert_int_equal(fcntl(fd, F_GETFD), -1);
+        assert_int_equal(errno, EBADF);
+    }
+}
+
+static void a_file_stays_open_as_long_as_somebody_holds_it(void **state)
+{
+    struct entry *entry = open_entry(*state, "/large.bin");
+    int fd = entry->fd;
+    entry_hold(entry);
+    entry_drop(entry);
+    assert_true(fcntl(fd, F_GETFD) >= 0);
+    entry_drop(entry);
+    assert_int_equal(fcntl(fd, F_GETFD), -1);
+    entry_drop(NULL);
+}
+
+/* ---- the page cache */
+
+static bool can_tell(const struct entry *entry)
+{
+    char byte;
+    return beneath_read_now(entry->fd, &byte, 1, 0) >= 0 || errno != EOPNOTSUPP;
+}
+
+static void a_file_just_written_is_hot(void **state)
+{
+    struct entry *entry = open_entry(*state, "/huge.bin");
+    if (!can_tell(entry)) {
+        print_message("skipped: the temporary directory's file system can't say what is in the page cache\n");
+        assert_false(entry->never_cold || entry_is_hot(entry, 0, VAST));
+        entry_drop(entry);
+        skip();
+    }
+    assert_true(entry_is_hot(entry, 0, VAST));
+    assert_true(entry_is_hot(entry, VAST - 1, 1));
+    assert_true(entry_is_hot(entry, VAST, 0));
+    entry_drop(entry);
+}
+
+/* Whether a page of the file is in the page cache, without a read, which might bring it there. */
+static bool is_resident(const struct entry *entry, off_t offset)
+{
+    unsigned char page = 1;
+    void *at = mmap(NULL, 1, PROT_READ, MAP_SHARED, entry->fd, offset);
+    assert_ptr_not_equal(at, MAP_FAILED);
+    assert_int_equal(mincore(at, 1, &page), 0);
+    munmap(at, 1);
+    return page & 1;
+}
+
+/* Asks the kernel to forget the second half, and not to read ahead. Whether it did. */
+static bool chill(const struct entry *entry)
+{
+    return fsync(entry->fd) == 0 && posix_fadvise(entry->fd, 0, 0, POSIX_FADV_RANDOM) == 0 &&
+           posix_fadvise(entry->fd, VAST / 2, VAST / 2, POSIX_FADV_DONTNEED) == 0 && is_resident(entry, 0) &&
+           !is_resident(entry, VAST / 2) && !is_resident(entry, VAST - 65536);
+}
+
+static void a_file_is_cold_where_any_of_it_is_until_it_is_warmed(void **state)
+{
+    struct entry *entry = open_entry(*state, "/huge.bin");
+    if (!can_tell(entry) || !chill(entry)) {
+        print_message("skipped: the temporary directory's file system keeps all in the page cache, or can't say\n");
+        entry_drop(entry);
+        skip();
+    }
+    assert_true(entry_is_hot(entry, 0, VAST / 2));
+    assert_false(entry_is_hot(entry, 0, VAST));
+    assert_int_equal(entry_warm(entry, VAST / 2, VAST / 2), 0);
+    assert_true(entry_is_hot(entry, 0, VAST));
+    if (chill(entry))
+        assert_false(entry_is_hot(entry, VAST - 10, 10));
+    entry_drop(entry);
+}
+
+static void warming_a_file_that_shrank_is_no_failure(void **state)
+{
+    char path[TREE_PATH_MAX];
+    path_in(*state, "huge.bin", path);
+    struct entry *entry = open_entry(*state, "/huge.bin");
+    assert_int_equal(truncate(path, 100), 0);
+    assert_int_equal(entry_warm(entry, 0, VAST), 0);
+    assert_int_equal(entry_warm(entry, VAST / 2, 10), 0);
+    entry_drop(entry);
+}
+
+static void a_file_that_cannot_be_read_cannot_be_warmed(void **state)
+{
+    const struct world *world = *state;
+    const struct entry entry = {.fd = world->root};
+    errno = 0;
+    assert_int_equal(entry_warm(&entry, 0, 10), -1);
+    assert_int_equal(errno, EBADF);
+}
+
+/* A tree of its own where files are memory. */
+static void a_file_system_that_is_memory_is_never_cold(void **state)
+{
+    (void)state;
+    const struct tree_row row = {TREE_FILE, "large", NULL, LARGE};
+    const char *before = getenv("TMPDIR");
+    char *kept = before == NULL ? NULL : strdup(before);
+    struct tree tree;
+    int memory = open("/dev/shm", O_RDONLY | O_DIRECTORY);
+    bool there = memory >= 0 && beneath_in_memory(memory) && access("/dev/shm", W_OK) == 0;
+    close(memory);
+    if (!there) {
+        free(kept);
+        print_message("skipped: /dev/shm is no file system in memory that may be written to\n");
+        skip();
+    }
+    setenv("TMPDIR", "/dev/shm", 1);
+    tree_open(&tree, &row, 1);
+    if (kept != NULL)
+        setenv("TMPDIR", kept, 1);
+    else
+        unsetenv("TMPDIR");
+    free(kept);
+    int root = beneath_root(tree.path);
+    struct entry *entry = entry_open(root, SLICE("/large"), BENEATH_WAIT, 0);
+    assert_true(entry->never_cold);
+    assert_true(entry_is_hot(entry, 0, LARGE));
+    entry_drop(entry);
+    close(root);
+    tree_close(&tree);
+}
+
+#define IN_A_WORLD(test) cmocka_unit_test_setup_teardown(test, make_world, end_world)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        IN_A_WORLD(a_path_turns_out_to_be_what_its_row_says),
+        IN_A_WORLD(looking_without_sleeping_finds_the_same_or_says_that_it_would_sleep),
+        IN_A_WORLD(a_name_may_hold_any_byte),
+        IN_A_WORLD(a_path_too_long_for_any_file_is_nothing),
+        IN_A_WORLD(what_we_may_not_read_is_forbidden),
+        IN_A_WORLD(what_was_forbidden_and_now_is_allowed_no_longer_holds),
+        IN_A_WORLD(without_descriptors_there_is_no_entry),
+        IN_A_WORLD(a_file_says_when_it_was_changed_unless_that_means_nothing),
+        cmocka_unit_test(an_entry_holds_until_its_path_leads_to_something_else),
+        IN_A_WORLD(whoever_drops_the_last_reference_closes_the_file),
+        IN_A_WORLD(a_file_stays_open_as_long_as_somebody_holds_it),
+        IN_A_WORLD(a_file_just_written_is_hot),
+        IN_A_WORLD(a_file_is_cold_where_any_of_it_is_until_it_is_warmed),
+        IN_A_WORLD(warming_a_file_that_shrank_is_no_failure),
+        IN_A_WORLD(a_file_that_cannot_be_read_cannot_be_warmed),
+        cmocka_unit_test(a_file_system_that_is_memory_is_never_cold),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,99 @@
+#include "lib/sample.h"
+
+#include "os/beneath.h"
+#include "reply/page.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+static const struct tree_row files[] = {
+    {TREE_FILE, "secret", "secret", 0},
+    {TREE_FILE, "root/small.txt", "small\n", 0},
+    {TREE_FILE, "root/empty.txt", "", 0},
+    {TREE_FILE, "root/middle.bin", NULL, SAMPLE_MIDDLE},
+    {TREE_FILE, "root/large.bin", NULL, SAMPLE_LARGE},
+    {TREE_FILE, "root/index.html", "<p>top\n", 0},
+    {TREE_FILE, "root/dir/index.html", "<p>dir\n", 0},
+    {TREE_DIRECTORY, "root/bare", NULL, 0},
+    {TREE_DIRECTORY, "root/bare/a b", NULL, 0},
+    {TREE_DIRECTORY, "root/\xc3\xa4%?#\\", NULL, 0},
+    {TREE_DIRECTORY, "root/example.com", NULL, 0},
+    {TREE_FILE, "root/.hidden", "hidden", 0},
+    {TREE_FILE, "root/.git/config", "hidden", 0},
+    {TREE_FILE, "root/.well-known/security.txt", "known\n", 0},
+    {TREE_LINK, "root/outside", "../secret", 0},
+    {TREE_FIFO, "root/fifo", NULL, 0},
+};
+
+static void need(bool fine, const char *what)
+{
+    if (fine)
+        return;
+    perror(what);
+    abort();
+}
+
+void sample_set_modified(const struct sample *sample, const char *relative, long seconds)
+{
+    const struct timespec times[2] = {{.tv_sec = seconds}, {.tv_sec = seconds}};
+    char path[TREE_PATH_MAX];
+    tree_path(&sample->tree, relative, path);
+    need(utimensat(AT_FDCWD, path, times, AT_SYMLINK_NOFOLLOW) == 0, path);
+}
+
+void sample_open(struct sample *sample)
+{
+    char path[TREE_PATH_MAX];
+    const size_t count = sizeof files / sizeof *files;
+    tree_open(&sample->tree, files, count);
+    for (size_t i = 0; i < count; i++)
+        sample_set_modified(sample, files[i].path, SAMPLE_MODIFIED);
+    tree_path(&sample->tree, "root", path);
+    sample->root = beneath_root(path);
+    need(sample->root >= 0, path);
+}
+
+void sample_close(struct sample *sample)
+{
+    close(sample->root);
+    tree_close(&sample->tree);
+}
+
+static void put(struct buffer *out, struct slice bytes)
+{
+    need(buffer_append(out, bytes) == 0, "sample");
+}
+
+static void put_body(struct buffer *out, size_t from, size_t length)
+{
+    need(buffer_reserve(out, length) == 0, "sample");
+    for (size_t i = 0; i < length; i++)
+        buffer_tail(out)[i] = (char)tree_byte(from + i);
+    buffer_extend(out, length);
+}
+
+static void put_page(struct buffer *out, int status, bool without_body)
+{
+    char fields[128];
+    int len = snprintf(fields, sizeof fields, "Content-Type: " SAMPLE_HTML "\r\nContent-Length: %zu\r\n\r\n",
+                       page_length(status));
+    put(out, (struct slice){fields, (size_t)len});
+    if (!without_body)
+        need(page_put(out, status) == 0, "page");
+}
+
+void sample_put(struct buffer *out, const struct sample_part *parts, size_t max)
+{
+    for (size_t i = 0; i < max; i++) {
+        if (parts[i].text != NULL)
+            put(out, slice_of(parts[i].text));
+        else if (parts[i].length > 0)
+            put_body(out, parts[i].from, parts[i].length);
+        else if (parts[i].page != 0)
+            put_page(out, parts[i].page, parts[i].without_body);
+        else
+            return;
+    }
+}

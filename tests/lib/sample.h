@@ -1,0 +1,78 @@
+/*
+ * sample: a small site whose every answer is known to the byte, and the words to spell such an answer.
+ *
+ * All of its files were last changed on one day in 1994, so that Last-Modified and ETag are literals here. The clock of
+ * whoever answers is to be set to SAMPLE_NOW.
+ */
+#ifndef SHUNT_TESTS_LIB_SAMPLE_H
+#define SHUNT_TESTS_LIB_SAMPLE_H
+
+#include "lib/tree.h"
+
+#include "base/buffer.h"
+
+enum {
+    SAMPLE_MODIFIED = 784111777, /* SAMPLE_MODIFIED_DATE */
+    SAMPLE_NOW = 1000000000,     /* SAMPLE_NOW_DATE */
+    SAMPLE_MIDDLE = 20000,       /* bytes of /middle.bin: in memory, but sent as a span */
+    SAMPLE_LARGE = 3000000,      /* bytes of /large.bin: more than a socket takes at once */
+};
+
+#define SAMPLE_MODIFIED_DATE "Sun, 06 Nov 1994 08:49:37 GMT"
+#define SAMPLE_NOW_DATE      "Sun, 09 Sep 2001 01:46:40 GMT"
+#define SAMPLE_TAG(hex_size) "\"2ebc98a1.0-" hex_size "\""
+
+/* How every head begins. */
+#define SAMPLE_BEGIN(status) "HTTP/1.1 " status "\r\nDate: " SAMPLE_NOW_DATE "\r\nServer: shunt\r\n"
+
+/* The fields of a file's own. */
+#define SAMPLE_FIELDS(type, hex_size)                                                                                  \
+    "Content-Type: " type "\r\nLast-Modified: " SAMPLE_MODIFIED_DATE                                                   \
+    "\r\nETag: " SAMPLE_TAG(hex_size) "\r\nAccept-Ranges: bytes\r\n"
+#define SAMPLE_HTML  "text/html; charset=utf-8"
+#define SAMPLE_TEXT  "text/plain; charset=utf-8"
+#define SAMPLE_BYTES "application/octet-stream"
+
+/* The plain answers. /small.txt is "small\n", /dir/index.html "<p>dir\n", /empty.txt nothing. */
+#define SAMPLE_SMALL_HEAD  SAMPLE_BEGIN("200 OK") SAMPLE_FIELDS(SAMPLE_TEXT, "6") "Content-Length: 6\r\n\r\n"
+#define SAMPLE_SMALL       SAMPLE_SMALL_HEAD "small\n"
+#define SAMPLE_MIDDLE_HEAD SAMPLE_BEGIN("200 OK") SAMPLE_FIELDS(SAMPLE_BYTES, "4e20") "Content-Length: 20000\r\n\r\n"
+#define SAMPLE_LARGE_HEAD  SAMPLE_BEGIN("200 OK") SAMPLE_FIELDS(SAMPLE_BYTES, "2dc6c0") "Content-Length: 3000000\r\n\r\n"
+
+struct sample {
+    struct tree tree; /* what is served lies in its directory "root" */
+    int root;         /* from beneath_root() */
+};
+
+void sample_open(struct sample *sample);
+void sample_close(struct sample *sample);
+
+/* A file or directory of the site gets a time of its own. */
+void sample_set_modified(const struct sample *sample, const char *relative, long seconds);
+
+/* A piece of what is expected. Either text, or bytes of a file that was made by size, or the end of a head and a page.
+ */
+struct sample_part {
+    const char *text;
+    size_t from, length; /* of tree_byte()s */
+    int page;            /* Content-Type, Content-Length, the empty line, and this status's page */
+    bool without_body;   /* the page is announced, not sent */
+};
+
+#define SAMPLE_BODY(from, length)                                                                                      \
+    {                                                                                                                  \
+        NULL, from, length, 0, false                                                                                   \
+    }
+#define SAMPLE_PAGE(status)                                                                                            \
+    {                                                                                                                  \
+        NULL, 0, 0, status, false                                                                                      \
+    }
+#define SAMPLE_PAGE_HEAD(status)                                                                                       \
+    {                                                                                                                  \
+        NULL, 0, 0, status, true                                                                                       \
+    }
+
+/* Appends the parts, up to the first that is all zero or `max`. */
+void sample_put(struct buffer *out, const struct sample_part *parts, size_t max);
+
+#endif

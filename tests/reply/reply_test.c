@@ -1,0 +1,677 @@
+/*
+ * Each row is a request and the reply to it, to the byte. The site is lib/sample's; its clock stands still, so that the
+ * dates are literals. HTTP/1.1 and Host are added to a request that doesn't end in a version.
+ */
+#include "reply/reply.h"
+
+#include "http/head.h"
+#include "lib/response.h"
+#include "lib/sample.h"
+#include "reply/page.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+enum { TEXT_MAX = 8192, PARTS_MAX = 5, START_MS = 1000000 };
+
+static const struct request_limits limits = {REQUEST_LINE_MAX, REQUEST_HEAD_MAX, REQUEST_FIELDS_MAX};
+
+struct world {
+    struct sample sample;
+    struct site site;
+    struct cache cache;
+    struct clock clock;
+    char path[TEXT_MAX];
+    char text[TEXT_MAX]; /* of the request */
+    struct request request;
+    struct replier replier;
+    struct buffer out;
+    struct reply reply;
+};
+
+static int make_world(void **state)
+{
+    struct world *w = calloc(1, sizeof *w);
+    if (w == NULL)
+        return -1;
+    const struct cache_limits cache = {.entries = 100, .bytes = 1 << 22, .files = 10};
+    sample_open(&w->sample);
+    w->site.root = w->sample.root;
+    w->clock = (struct clock){START_MS, SAMPLE_NOW};
+    w->replier = (struct replier){&w->site, &w->cache, &w->clock, SAMPLE_NOW_DATE, w->path};
+    *state = w;
+    return cache_open(&w->cache, &cache);
+}
+
+static int end_world(void **state)
+{
+    struct world *w = *state;
+    entry_drop(w->reply.entry);
+    buffer_fini(&w->out);
+    cache_close(&w->cache);
+    sample_close(&w->sample);
+    free(w);
+    return 0;
+}
+
+/* "GET /small.txt" and fields, each on its line; NULL: none. */
+static void parse(struct world *w, const char *line, const char *fields)
+{
+    size_t length;
+    int status;
+    bool whole = strstr(line, " HTTP/1.") != NULL;
+    snprintf(w->text, sizeof w->text, "%s%s%s%s\r\n", line, whole ? "\r\n" : " HTTP/1.1\r\n",
+             whole ? "" : "Host: example\r\n", fields == NULL ? "" : fields);
+    if (request_parse(slice_of(w->text), &limits, &w->request, &length, &status) != REQUEST_COMPLETE)
+        fail_msg("not a request: %s", w->text);
+}
+
+/* Makes the reply, by way of a thread that may sleep where that is needed. */
+static int make(struct world *w, bool close)
+{
+    struct entry *found = NULL;
+    entry_drop(w->reply.entry);
+    buffer_clear(&w->out);
+    for (int i = 0; i < 2; i++) {
+        w->reply = (struct reply){.close = close};
+        errno = 0;
+        int made = reply_make(&w->replier, &w->request, found, &w->out, &w->reply);
+        if (made == 0 || errno != EAGAIN || i == 1)
+            return made;
+        assert_int_equal(buffer_length(&w->out), 0);
+        found = reply_find(&w->site, &w->request, w->path, w->clock.now_ms);
+        assert_non_null(found);
+    }
+    return -1;
+}
+
+static struct slice ask(struct world *w, const char *line, const char *fields)
+{
+    parse(w, line, fields);
+    assert_int_equal(make(w, false), 0);
+    return buffer_bytes(&w->out);
+}
+
+struct span {
+    uint64_t offset, length;
+};
+
+#define PART(range, length, body)                                                                                      \
+    {                                                                                                                  \
+        {                                                                                                              \
+            .text = SAMPLE_BEGIN("206 Partial Content") SAMPLE_FIELDS(SAMPLE_TEXT, "6") "Content-Range: bytes " range  \
+                                                                                        "\r\nContent-Length: " length  \
+                                                                                        "\r\n\r\n" body                \
+        }                                                                                                              \
+    }
+#define MOVED(location)                                                                                                \
+    {                                                                                                                  \
+        {.text = SAMPLE_BEGIN("301 Moved Permanently") "Location: " location "\r\n"}, SAMPLE_PAGE(301)                 \
+    }
+
+static const struct row {
+    const char *name, *line, *fields;
+    bool close; /* the connection must end */
+    int status;
+    struct sample_part reply[PARTS_MAX];
+    struct span span; /* of the body that is not appended */
+} rows[] = {
+    {"a small file", "GET /small.txt", .status = 200, .reply = {{.text = SAMPLE_SMALL}}},
+    {"an empty file", "GET /empty.txt", .status = 200,
+     .reply = {{.text = SAMPLE_BEGIN("200 OK") SAMPLE_FIELDS(SAMPLE_TEXT, "0") "Content-Length: 0\r\n\r\n"}}},
+    {"a body in memory that is not copied", "GET /middle.bin", .status = 200, .reply = {{.text = SAMPLE_MIDDLE_HEAD}},
+     .span = {0, SAMPLE_MIDDLE}},
+    {"a body that stays in its file", "GET /large.bin", .status = 200, .reply = {{.text = SAMPLE_LARGE_HEAD}},
+     .span = {0, SAMPLE_LARGE}},
+    {"an index", "GET /dir/", .status = 200,
+     .reply = {{.text = SAMPLE_BEGIN("200 OK") SAMPLE_FIELDS(SAMPLE_HTML, "7") "Content-Length: 7\r\n\r\n<p>dir\n"}}},
+    {"the site's own index", "GET /?x=y", .status = 200,
+     .reply = {{.text = SAMPLE_BEGIN("200 OK") SAMPLE_FIELDS(SAMPLE_HTML, "7") "Content-Length: 7\r\n\r\n<p>top\n"}}},
+    {"the path is normalised", "GET //bare/..//%73mall.txt", .status = 200, .reply = {{.text = SAMPLE_SMALL}}},
+    {"an absolute target", "GET http://example/small.txt", .status = 200, .reply = {{.text = SAMPLE_SMALL}}},
+    {"HEAD of a small file", "HEAD /small.txt", .status = 200, .reply = {{.text = SAMPLE_SMALL_HEAD}}},
+    {"HEAD of a large file", "HEAD /large.bin", .status = 200, .reply = {{.text = SAMPLE_LARGE_HEAD}}},
+    {"the connection must end", "GET /small.txt", .close = true, .status = 200,
+     .reply = {{.text = SAMPLE_BEGIN("200 OK")
+                    SAMPLE_FIELDS(SAMPLE_TEXT, "6") "Connection: close\r\nContent-Length: 6\r\n\r\nsmall\n"}}},
+    {"HTTP/1.0 with keep-alive is told that it has it", "GET /small.txt HTTP/1.0", "Connection: keep-alive\r\n",
+     .status = 200,
+     .reply = {{.text = SAMPLE_BEGIN("200 OK")
+                    SAMPLE_FIELDS(SAMPLE_TEXT, "6") "Connection: keep-alive\r\nContent-Length: 6\r\n\r\nsmall\n"}}},
+    {"HTTP/1.0 is told that the connection ends", "GET /small.txt HTTP/1.0", .close = true, .status = 200,
+     .reply = {{.text = SAMPLE_BEGIN("200 OK")
+                    SAMPLE_FIELDS(SAMPLE_TEXT, "6") "Connection: close\r\nContent-Length: 6\r\n\r\nsmall\n"}}},
+    {"a page of a connection that must end", "GET /missing", .close = true, .status = 404,
+     .reply = {{.text = SAMPLE_BEGIN("404 Not Found") "Connection: close\r\n"}, SAMPLE_PAGE(404)}},
+    {"a redirect of a connection that must end", "GET /dir", .close = true, .status = 301,
+     .reply = {{.text = SAMPLE_BEGIN("301 Moved Permanently") "Location: /dir/\r\nConnection: close\r\n"},
+               SAMPLE_PAGE(301)}},
+    {"a 304 of a connection that must end", "GET /small.txt", "If-None-Match: *\r\n", .close = true, .status = 304,
+     .reply = {{.text = SAMPLE_BEGIN("304 Not Modified") "ETag: " SAMPLE_TAG("6") "\r\nConnection: close\r\n\r\n"}}},
+    {"a 416 of a connection that must end", "GET /small.txt", "Range: bytes=6-\r\n", .close = true, .status = 416,
+     .reply = {{.text = SAMPLE_BEGIN("416 Range Not Satisfiable") "Content-Range: bytes */6\r\nConnection: close\r\n"},
+               SAMPLE_PAGE(416)}},
+    {"a 206 in HTTP/1.0", "GET /small.txt HTTP/1.0", "Connection: keep-alive\r\nRange: bytes=1-2\r\n", .status = 206,
+     .reply = {{.text = SAMPLE_BEGIN("206 Partial Content") SAMPLE_FIELDS(
+                    SAMPLE_TEXT,
+                    "6") "Connection: keep-alive\r\nContent-Range: bytes 1-2/6\r\nContent-Length: 2\r\n\r\nma"}}},
+    {"the same entity tag", "GET /small.txt", "If-None-Match: " SAMPLE_TAG("6") "\r\n", .status = 304,
+     .reply = {{.text = SAMPLE_BEGIN("304 Not Modified") "ETag: " SAMPLE_TAG("6") "\r\n\r\n"}}},
+    {"the same date", "GET /small.txt", "If-Modified-Since: " SAMPLE_MODIFIED_DATE "\r\n", .status = 304,
+     .reply = {{.text = SAMPLE_BEGIN("304 Not Modified") "ETag: " SAMPLE_TAG("6") "\r\n\r\n"}}},
+    {"HEAD with the same entity tag", "HEAD /small.txt", "If-None-Match: " SAMPLE_TAG("6") "\r\n", .status = 304,
+     .reply = {{.text = SAMPLE_BEGIN("304 Not Modified") "ETag: " SAMPLE_TAG("6") "\r\n\r\n"}}},
+    {"another entity tag", "GET /small.txt", "If-None-Match: \"x\"\r\n", .status = 200,
+     .reply = {{.text = SAMPLE_SMALL}}},
+    {"another entity tag of a large file", "GET /large.bin", "If-None-Match: \"x\"\r\n", .status = 200,
+     .reply = {{.text = SAMPLE_LARGE_HEAD}}, .span = {0, SAMPLE_LARGE}},
+    {"a 304 comes before a range", "GET /small.txt", "If-None-Match: " SAMPLE_TAG("6") "\r\nRange: bytes=0-0\r\n",
+     .status = 304, .reply = {{.text = SAMPLE_BEGIN("304 Not Modified") "ETag: " SAMPLE_TAG("6") "\r\n\r\n"}}},
+    {"conditions mean nothing where nothing is", "GET /missing", "If-None-Match: *\r\n", .status = 404,
+     .reply = {{.text = SAMPLE_BEGIN("404 Not Found")}, SAMPLE_PAGE(404)}},
+    {"a precondition that fails", "GET /small.txt", "If-Match: \"x\"\r\n", .status = 412,
+     .reply = {{.text = SAMPLE_BEGIN("412 Precondition Failed")}, SAMPLE_PAGE(412)}},
+    {"a precondition by date that fails", "GET /small.txt", "If-Unmodified-Since: Sun, 06 Nov 1994 08:49:36 GMT\r\n",
+     .status = 412, .reply = {{.text = SAMPLE_BEGIN("412 Precondition Failed")}, SAMPLE_PAGE(412)}},
+    {"a precondition of HEAD that fails", "HEAD /small.txt", "If-Match: \"x\"\r\n", .status = 412,
+     .reply = {{.text = SAMPLE_BEGIN("412 Precondition Failed")}, SAMPLE_PAGE_HEAD(412)}},
+    {"a precondition that holds", "GET /small.txt", "If-Match: " SAMPLE_TAG("6") "\r\n", .status = 200,
+     .reply = {{.text = SAMPLE_SMALL}}},
+    {"a range", "GET /small.txt", "Range: bytes=1-2\r\n", .status = 206, .reply = PART("1-2/6", "2", "ma")},
+    {"a range to the end", "GET /small.txt", "Range: bytes=3-\r\n", .status = 206, .reply = PART("3-5/6", "3", "ll\n")},
+    {"a range of all", "GET /small.txt", "Range: bytes=0-\r\n", .status = 206, .reply = PART("0-5/6", "6", "small\n")},
+    {"a range that goes on behind the end", "GET /small.txt", "Range: bytes=4-1000\r\n", .status = 206,
+     .reply = PART("4-5/6", "2", "l\n")},
+    {"a suffix", "GET /small.txt", "Range: bytes=-2\r\n", .status = 206, .reply = PART("4-5/6", "2", "l\n")},
+    {"a suffix longer than the file", "GET /small.txt", "Range: bytes=-100\r\n", .status = 206,
+     .reply = PART("0-5/6", "6", "small\n")},
+    {"a range behind the end", "GET /small.txt", "Range: bytes=6-\r\n", .status = 416,
+     .reply = {{.text = SAMPLE_BEGIN("416 Range Not Satisfiable") "Content-Range: bytes */6\r\n"}, SAMPLE_PAGE(416)}},
+    {"a range of an empty file", "GET /empty.txt", "Range: bytes=0-\r\n", .status = 416,
+     .reply = {{.text = SAMPLE_BEGIN("416 Range Not Satisfiable") "Content-Range: bytes */0\r\n"}, SAMPLE_PAGE(416)}},
+    {"a range of a large file", "GET /large.bin", "Range: bytes=1000-2999\r\n", .status = 206,
+     .reply = {{.text = SAMPLE_BEGIN("206 Partial Content") SAMPLE_FIELDS(
+                    SAMPLE_BYTES, "2dc6c0") "Content-Range: bytes 1000-2999/3000000\r\nContent-Length: 2000\r\n\r\n"}},
+     .span = {1000, 2000}},
+    {"a short range of a file in memory is copied", "GET /middle.bin", "Range: bytes=15000-15999\r\n", .status = 206,
+     .reply = {{.text = SAMPLE_BEGIN("206 Partial Content") SAMPLE_FIELDS(
+                    SAMPLE_BYTES, "4e20") "Content-Range: bytes 15000-15999/20000\r\nContent-Length: 1000\r\n\r\n"},
+               SAMPLE_BODY(15000, 1000)}},
+    {"a long range of a file in memory is not", "GET /middle.bin", "Range: bytes=-16385\r\n", .status = 206,
+     .reply = {{.text = SAMPLE_BEGIN("206 Partial Content") SAMPLE_FIELDS(
+                    SAMPLE_BYTES, "4e20") "Content-Range: bytes 3615-19999/20000\r\nContent-Length: 16385\r\n\r\n"}},
+     .span = {3615, 16385}},
+    {"a range whose file is still the same", "GET /small.txt", "Range: bytes=1-2\r\nIf-Range: " SAMPLE_TAG("6") "\r\n",
+     .status = 206, .reply = PART("1-2/6", "2", "ma")},
+    {"a range whose file has another tag", "GET /small.txt", "Range: bytes=1-2\r\nIf-Range: \"x\"\r\n", .status = 200,
+     .reply = {{.text = SAMPLE_SMALL}}},
+    {"a range behind the end of a file with another tag", "GET /small.txt", "Range: bytes=99-\r\nIf-Range: \"x\"\r\n",
+     .status = 200, .reply = {{.text = SAMPLE_SMALL}}},
+    {"a range whose file has another date", "GET /small.txt", "Range: bytes=1-2\r\nIf-Range: " SAMPLE_NOW_DATE "\r\n",
+     .status = 200, .reply = {{.text = SAMPLE_SMALL}}},
+    {"a repeated range is none", "GET /small.txt", "Range: bytes=1-2\r\nRange: bytes=1-2\r\n", .status = 200,
+     .reply = {{.text = SAMPLE_SMALL}}},
+    {"several ranges are the whole", "GET /small.txt", "Range: bytes=0-1,3-4\r\n", .status = 200,
+     .reply = {{.text = SAMPLE_SMALL}}},
+    {"another unit is the whole", "GET /small.txt", "Range: lines=0-1\r\n", .status = 200,
+     .reply = {{.text = SAMPLE_SMALL}}},
+    {"HEAD knows no range", "HEAD /small.txt", "Range: bytes=1-2\r\n", .status = 200,
+     .reply = {{.text = SAMPLE_SMALL_HEAD}}},
+    {"HEAD knows no range that can't be had", "HEAD /small.txt", "Range: bytes=99-\r\n", .status = 200,
+     .reply = {{.text = SAMPLE_SMALL_HEAD}}},
+    {"a page has no ranges", "GET /missing", "Range: bytes=0-1\r\n", .status = 404,
+     .reply = {{.text = SAMPLE_BEGIN("404 Not Found")}, SAMPLE_PAGE(404)}},
+    {"nothing there", "GET /missing", .status = 404,
+     .reply = {{.text = SAMPLE_BEGIN("404 Not Found")}, SAMPLE_PAGE(404)}},
+    {"HEAD of nothing", "HEAD /missing", .status = 404,
+     .reply = {{.text = SAMPLE_BEGIN("404 Not Found")}, SAMPLE_PAGE_HEAD(404)}},
+    {"a directory without an index", "GET /bare/", .status = 404,
+     .reply = {{.text = SAMPLE_BEGIN("404 Not Found")}, SAMPLE_PAGE(404)}},
+    {"a link outside", "GET /outside", .status = 404,
+     .reply = {{.text = SAMPLE_BEGIN("404 Not Found")}, SAMPLE_PAGE(404)}},
+    {"a FIFO", "GET /fifo", .status = 404, .reply = {{.text = SAMPLE_BEGIN("404 Not Found")}, SAMPLE_PAGE(404)}},
+    {"a hidden file", "GET /.hidden", .status = 404,
+     .reply = {{.text = SAMPLE_BEGIN("404 Not Found")}, SAMPLE_PAGE(404)}},
+    {"a hidden file, encoded", "GET /%2ehidden", .status = 404,
+     .reply = {{.text = SAMPLE_BEGIN("404 Not Found")}, SAMPLE_PAGE(404)}},
+    {"a file in a hidden directory", "GET /.git/config", .status = 404,
+     .reply = {{.text = SAMPLE_BEGIN("404 Not Found")}, SAMPLE_PAGE(404)}},
+    {"a hidden directory is not redirected", "GET /.git", .status = 404,
+     .reply = {{.text = SAMPLE_BEGIN("404 Not Found")}, SAMPLE_PAGE(404)}},
+    {"what is well known is not hidden", "GET /.well-known/security.txt", .status = 200,
+     .reply = {{.text = SAMPLE_BEGIN("200 OK") SAMPLE_FIELDS(SAMPLE_TEXT, "6") "Content-Length: 6\r\n\r\nknown\n"}}},
+    {"an encoded slash", "GET /dir%2findex.html", .status = 404,
+     .reply = {{.text = SAMPLE_BEGIN("404 Not Found")}, SAMPLE_PAGE(404)}},
+    {"a path above the root", "GET /../secret", .status = 400,
+     .reply = {{.text = SAMPLE_BEGIN("400 Bad Request")}, SAMPLE_PAGE(400)}},
+    {"a broken encoding", "GET /%zz", .status = 400,
+     .reply = {{.text = SAMPLE_BEGIN("400 Bad Request")}, SAMPLE_PAGE(400)}},
+    {"an encoded NUL", "GET /small.txt%00", .status = 400,
+     .reply = {{.text = SAMPLE_BEGIN("400 Bad Request")}, SAMPLE_PAGE(400)}},
+    {"a method that is known elsewhere", "DELETE /small.txt", .status = 405,
+     .reply = {{.text = SAMPLE_BEGIN("405 Method Not Allowed") "Allow: GET, HEAD\r\n"}, SAMPLE_PAGE(405)}},
+    {"POST where nothing is", "POST /missing", .status = 405,
+     .reply = {{.text = SAMPLE_BEGIN("405 Method Not Allowed") "Allow: GET, HEAD\r\n"}, SAMPLE_PAGE(405)}},
+    {"OPTIONS of everything", "OPTIONS *", .status = 405,
+     .reply = {{.text = SAMPLE_BEGIN("405 Method Not Allowed") "Allow: GET, HEAD\r\n"}, SAMPLE_PAGE(405)}},
+    {"CONNECT", "CONNECT example:80", .status = 405,
+     .reply = {{.text = SAMPLE_BEGIN("405 Method Not Allowed") "Allow: GET, HEAD\r\n"}, SAMPLE_PAGE(405)}},
+    {"a method that nobody knows", "BREW /small.txt", .status = 501,
+     .reply = {{.text = SAMPLE_BEGIN("501 Not Implemented")}, SAMPLE_PAGE(501)}},
+    {"methods are told apart by case", "get /small.txt", .status = 501,
+     .reply = {{.text = SAMPLE_BEGIN("501 Not Implemented")}, SAMPLE_PAGE(501)}},
+    {"a directory", "GET /dir", .status = 301, .reply = MOVED("/dir/")},
+    {"HEAD of a directory", "HEAD /dir", .status = 301,
+     .reply = {{.text = SAMPLE_BEGIN("301 Moved Permanently") "Location: /dir/\r\n"}, SAMPLE_PAGE_HEAD(301)}},
+    {"a directory's query is kept as it came", "GET /dir?x=%2f&/..//?", .status = 301,
+     .reply = MOVED("/dir/?x=%2f&/..//?")},
+    {"an empty query is kept", "GET /dir?", .status = 301, .reply = MOVED("/dir/?")},
+    {"two slashes before a directory", "GET //dir", .status = 301, .reply = MOVED("/dir/")},
+    {"two slashes before what looks like a host", "GET //example.com", .status = 301, .reply = MOVED("/example.com/")},
+    {"a dot before a directory", "GET /%2e/dir", .status = 301, .reply = MOVED("/dir/")},
+    {"a dot before what looks like a host", "GET /.//example.com", .status = 301, .reply = MOVED("/example.com/")},
+    {"two dots before a directory", "GET /a/../dir", .status = 301, .reply = MOVED("/dir/")},
+    {"two dots before what looks like a host", "GET /a/..//example.com", .status = 301,
+     .reply = MOVED("/example.com/")},
+    {"an absolute target is answered with a path", "GET http://example//example.com", .status = 301,
+     .reply = MOVED("/example.com/")},
+    {"a directory in another", "GET /bare/a%20b", .status = 301, .reply = MOVED("/bare/a%20b/")},
+    {"bytes that need encoding", "GET /%c3%a4%25%3f%23%5c", .status = 301, .reply = MOVED("/%C3%A4%25%3F%23%5C/")},
+    {"conditions mean nothing to a redirect", "GET /dir", "If-None-Match: *\r\n", .status = 301,
+     .reply = MOVED("/dir/")},
+};
+
+static uint64_t expected_body_bytes(const struct row *row, struct slice reply)
+{
+    if (strncmp(row->line, "HEAD ", 5) == 0 || row->status == 304)
+        return 0;
+    return row->span.length > 0 ? row->span.length : reply.len - response_head_len(reply);
+}
+
+static void expect_span(const struct world *w, const struct row *row)
+{
+    const struct reply *reply = &w->reply;
+    if ((reply->entry != NULL) != (row->span.length > 0))
+        fail_msg("%s: the body is %s", row->name, reply->entry == NULL ? "copied, or lost" : "a span");
+    if (reply->entry == NULL)
+        return;
+    assert_int_equal(reply->offset, row->span.offset);
+    assert_int_equal(reply->length, row->span.length);
+    assert_int_equal(reply->entry->references, 2); /* the cache's, and ours */
+}
+
+static void expect_reply(struct world *w, const struct row *row)
+{
+    struct buffer expected;
+    buffer_init(&expected);
+    sample_put(&expected, row->reply, PARTS_MAX);
+    struct slice want = buffer_bytes(&expected), got = buffer_bytes(&w->out);
+    if (!slice_equal(got, want))
+        fail_msg("%s: got\n%.*s\nnot\n%.*s", row->name, (int)got.len, got.at, (int)want.len, want.at);
+    if (w->reply.status != row->status || w->reply.close != row->close)
+        fail_msg("%s: is %d, close %d", row->name, w->reply.status, w->reply.close);
+    if (w->reply.body_bytes != expected_body_bytes(row, want))
+        fail_msg("%s: says that its body has %llu bytes", row->name, (unsigned long long)w->reply.body_bytes);
+    expect_span(w, row);
+    buffer_fini(&expected);
+}
+
+static void a_request_gets_the_reply_of_its_row(void **state)
+{
+    struct world *w = *state;
+    /* Twice: at first nothing is in the cache, then everything. */
+    for (int i = 0; i < 2; i++)
+        for (size_t r = 0; r < sizeof rows / sizeof *rows; r++) {
+            parse(w, rows[r].line, rows[r].fields);
+            if (make(w, rows[r].close) < 0)
+                fail_msg("%s: %s", rows[r].name, strerror(errno));
+            expect_reply(w, &rows[r]);
+        }
+}
+
+/* RFC 9110 9.3.2: HEAD's fields are those of GET. A range and its refusal are GET's alone. */
+static void the_head_of_head_is_that_of_get(void **state)
+{
+    struct world *w = *state;
+    for (size_t r = 0; r < sizeof rows / sizeof *rows; r++) {
+        char line[256];
+        struct buffer head;
+        if (strncmp(rows[r].line, "GET ", 4) != 0 || rows[r].status == 206 || rows[r].status == 416)
+            continue;
+        buffer_init(&head);
+        snprintf(line, sizeof line, "HEAD %s", rows[r].line + 4);
+        parse(w, line, rows[r].fields);
+        assert_int_equal(make(w, rows[r].close), 0);
+        assert_int_equal(buffer_append(&head, buffer_bytes(&w->out)), 0);
+        parse(w, rows[r].line, rows[r].fields);
+        assert_int_equal(make(w, rows[r].close), 0);
+        struct slice of_get = {buffer_bytes(&w->out).at, response_head_len(buffer_bytes(&w->out))};
+        if (!slice_equal(buffer_bytes(&head), of_get))
+            fail_msg("%s: HEAD has another head", rows[r].name);
+        buffer_fini(&head);
+    }
+}
+
+static void what_stands_before_in_the_buffer_stays(void **state)
+{
+    struct world *w = *state;
+    for (size_t r = 0; r < sizeof rows / sizeof *rows; r++) {
+        struct slice before = SLICE("HTTP/1.1 200 OK\r\nDate: another reply that is to be sent first");
+        parse(w, rows[r].line, rows[r].fields);
+        assert_int_equal(make(w, rows[r].close), 0); /* now it is in the cache */
+        struct buffer alone = w->out;
+        w->out = (struct buffer){0};
+        assert_int_equal(buffer_append(&w->out, SLICE("consumed")), 0);
+        buffer_consume(&w->out, 4);
+        buffer_append(&w->out, before);
+        buffer_consume(&w->out, 4);
+        entry_drop(w->reply.entry);
+        w->reply = (struct reply){.close = rows[r].close};
+        assert_int_equal(reply_make(&w->replier, &w->request, NULL, &w->out, &w->reply), 0);
+        assert_int_equal(buffer_length(&w->out), before.len + buffer_length(&alone));
+        assert_memory_equal(buffer_bytes(&w->out).at, before.at, before.len);
+        if (memcmp(buffer_bytes(&w->out).at + before.len, buffer_bytes(&alone).at, buffer_length(&alone)) != 0)
+            fail_msg("%s: is another reply behind others", rows[r].name);
+        buffer_fini(&alone);
+    }
+}
+
+static void a_plain_reply_has_todays_date_every_day(void **state)
+{
+    struct world *w = *state;
+    assert_true(slice_equal(ask(w, "GET /small.txt", NULL), SLICE(SAMPLE_SMALL)));
+    w->replier.date = SAMPLE_MODIFIED_DATE;
+    struct slice later = ask(w, "GET /small.txt", NULL);
+    assert_true(slice_equal(response_field(later, "Date"), SLICE(SAMPLE_MODIFIED_DATE)));
+    assert_int_equal(later.len, sizeof SAMPLE_SMALL - 1);
+}
+
+static void a_file_without_a_date_has_none_in_any_reply(void **state)
+{
+    struct world *w = *state;
+    sample_set_modified(&w->sample, "root/small.txt", 1);
+    assert_int_equal(response_count(ask(w, "GET /small.txt", NULL), "Last-Modified"), 0);
+    assert_int_equal(response_count(ask(w, "GET /small.txt", "Range: bytes=0-1\r\n"), "Last-Modified"), 0);
+    ask(w, "GET /small.txt", "If-Modified-Since: " SAMPLE_NOW_DATE "\r\n");
+    assert_int_equal(w->reply.status, 200);
+}
+
+/* ---- where the file comes from */
+
+static void a_found_entry_is_taken_over_and_kept(void **state)
+{
+    struct world *w = *state;
+    parse(w, "GET /small.txt", NULL);
+    struct entry *found = entry_hold(reply_find(&w->site, &w->request, w->path, START_MS));
+    assert_int_equal(reply_make(&w->replier, &w->request, found, &w->out, &w->reply), 0);
+    assert_true(slice_equal(buffer_bytes(&w->out), SLICE(SAMPLE_SMALL)));
+    assert_ptr_equal(cache_find(&w->cache, SLICE("/small.txt")), found);
+    assert_int_equal(found->references, 2);
+    entry_drop(found);
+}
+
+static void a_found_entry_that_is_of_no_use_is_dropped(void **state)
+{
+    static const char *const lines[] = {"DELETE /small.txt", "BREW /small.txt", "GET /.hidden", "GET /%zz"};
+    struct world *w = *state;
+    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
+        struct entry *found = entry_open(w->sample.root, SLICE("/small.txt"), BENEATH_WAIT, START_MS);
+        entry_hold(found);
+        parse(w, lines[i], NULL);
+        assert_int_equal(reply_make(&w->replier, &w->request, found, &w->out, &w->reply), 0);
+        assert_int_equal(found->references, 1);
+        entry_drop(found);
+    }
+}
+
+/* A file whose bytes the kernel has forgotten, where it can be made to. */
+static void what_would_sleep_is_asked_for_again_and_leaves_the_buffer_alone(void **state)
+{
+    struct world *w = *state;
+    struct slice before = SLICE("before");
+    char path[TREE_PATH_MAX];
+    tree_path(&w->sample.tree, "root/middle.bin", path);
+    int fd = open(path, O_RDONLY);
+    fsync(fd);
+    posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
+    close(fd);
+    parse(w, "GET /middle.bin", NULL);
+    buffer_append(&w->out, before);
+    errno = 0;
+    int made = reply_make(&w->replier, &w->request, NULL, &w->out, &w->reply), error = errno;
+    if (made == 0) {
+        print_message("skipped: the temporary directory's file system keeps all in the page cache\n");
+        skip();
+    }
+    assert_int_equal(error, EAGAIN);
+    assert_true(slice_equal(buffer_bytes(&w->out), before));
+    assert_null(w->reply.entry);
+    assert_null(cache_find(&w->cache, SLICE("/middle.bin")));
+    struct entry *found = reply_find(&w->site, &w->request, w->path, START_MS);
+    assert_int_equal(reply_make(&w->replier, &w->request, found, &w->out, &w->reply), 0);
+    assert_int_equal(buffer_length(&w->out), before.len + sizeof SAMPLE_MIDDLE_HEAD - 1);
+    assert_ptr_equal(w->reply.entry, found);
+}
+
+static void what_names_no_file_is_not_looked_for(void **state)
+{
+    static const char *const lines[] = {"GET /.hidden", "GET /%zz", "OPTIONS *"};
+    struct world *w = *state;
+    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
+        parse(w, lines[i], NULL);
+        errno = 0;
+        assert_null(reply_find(&w->site, &w->request, w->path, START_MS));
+        assert_int_equal(errno, EINVAL);
+    }
+}
+
+/* ---- how long it is believed */
+
+static void change_small(const struct world *w)
+{
+    tree_add(&w->sample.tree, &(struct tree_row){TREE_FILE, "root/small.txt", "bigger than it was\n", 0});
+}
+
+static void an_entry_is_believed_for_a_second_and_then_looked_at_again(void **state)
+{
+    struct world *w = *state;
+    ask(w, "GET /small.txt", NULL);
+    change_small(w);
+    w->clock.now_ms = START_MS + REPLY_VALID_MS - 1;
+    assert_true(slice_equal(ask(w, "GET /small.txt", NULL), SLICE(SAMPLE_SMALL)));
+    w->clock.now_ms = START_MS + REPLY_VALID_MS;
+    struct slice later = ask(w, "GET /small.txt", NULL);
+    assert_true(slice_equal(response_field(later, "Content-Length"), SLICE("19")));
+}
+
+static void an_entry_that_still_holds_is_believed_for_another_second(void **state)
+{
+    struct world *w = *state;
+    ask(w, "GET /small.txt", NULL);
+    struct entry *entry = cache_find(&w->cache, SLICE("/small.txt"));
+    w->clock.now_ms = START_MS + REPLY_VALID_MS;
+    ask(w, "GET /small.txt", NULL);
+    assert_ptr_equal(cache_find(&w->cache, SLICE("/small.txt")), entry);
+    assert_int_equal(entry->checked_ms, START_MS + REPLY_VALID_MS);
+    change_small(w);
+    w->clock.now_ms = START_MS + 2 * REPLY_VALID_MS - 1;
+    assert_true(slice_equal(ask(w, "GET /small.txt", NULL), SLICE(SAMPLE_SMALL)));
+    w->clock.now_ms = START_MS + 2 * REPLY_VALID_MS;
+    assert_true(slice_equal(response_field(ask(w, "GET /small.txt", NULL), "Content-Length"), SLICE("19")));
+}
+
+static void what_was_missing_is_looked_for_again_after_a_second(void **state)
+{
+    struct world *w = *state;
+    ask(w, "GET /new.txt", NULL);
+    assert_int_equal(w->reply.status, 404);
+    tree_add(&w->sample.tree, &(struct tree_row){TREE_FILE, "root/new.txt", "new\n", 0});
+    w->clock.now_ms = START_MS + REPLY_VALID_MS - 1;
+    ask(w, "GET /new.txt", NULL);
+    assert_int_equal(w->reply.status, 404);
+    w->clock.now_ms = START_MS + REPLY_VALID_MS;
+    ask(w, "GET /new.txt", NULL);
+    assert_int_equal(w->reply.status, 200);
+}
+
+static void a_body_being_sent_outlives_its_files_change(void **state)
+{
+    struct world *w = *state;
+    ask(w, "GET /large.bin", NULL);
+    struct entry *sending = entry_hold(w->reply.entry);
+    tree_add(&w->sample.tree, &(struct tree_row){TREE_FILE, "root/large.bin", "small now\n", 0});
+    w->clock.now_ms = START_MS + REPLY_VALID_MS;
+    ask(w, "GET /large.bin", NULL);
+    assert_true(slice_equal(response_field(buffer_bytes(&w->out), "Content-Length"), SLICE("10")));
+    assert_int_equal(sending->references, 1);
+    assert_true(fcntl(sending->fd, F_GETFD) >= 0);
+    entry_drop(sending);
+}
+
+/* ---- without descriptors */
+
+/* No descriptor can be opened until files_again(). */
+static struct rlimit no_more_files(void)
+{
+    struct rlimit limit;
+    int lowest = dup(STDERR_FILENO);
+    close(lowest);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    const struct rlimit none = {(rlim_t)lowest, limit.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+    return limit;
+}
+
+static void files_again(struct rlimit limit)
+{
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+}
+
+static void without_a_descriptor_the_reply_is_503(void **state)
+{
+    struct world *w = *state;
+    struct buffer expected;
+    const struct sample_part parts[] = {{.text = SAMPLE_BEGIN("503 Service Unavailable") "Retry-After: 5\r\n"},
+                                        SAMPLE_PAGE(503)};
+    buffer_init(&expected);
+    sample_put(&expected, parts, 2);
+    parse(w, "GET /small.txt", NULL);
+    struct rlimit limit = no_more_files();
+    int made = make(w, false);
+    files_again(limit);
+    assert_int_equal(made, 0);
+    assert_int_equal(w->reply.status, 503);
+    assert_true(slice_equal(buffer_bytes(&w->out), buffer_bytes(&expected)));
+    assert_true(slice_equal(ask(w, "GET /small.txt", NULL), SLICE(SAMPLE_SMALL))); /* it isn't remembered */
+    buffer_fini(&expected);
+}
+
+/* The cache's descriptor, and not the reader's: the reply's reference is given up first. */
+static void fill_cache_with_a_file(struct world *w)
+{
+    ask(w, "GET /large.bin", NULL);
+    entry_drop(w->reply.entry);
+    w->reply.entry = NULL;
+    assert_int_equal(w->cache.uses[1].entries, 1);
+}
+
+static void a_cached_file_gives_its_descriptor_up_for_another(void **state)
+{
+    struct world *w = *state;
+    fill_cache_with_a_file(w);
+    parse(w, "GET /small.txt", NULL);
+    struct rlimit limit = no_more_files();
+    int made = make(w, false);
+    files_again(limit);
+    assert_int_equal(made, 0);
+    assert_true(slice_equal(buffer_bytes(&w->out), SLICE(SAMPLE_SMALL)));
+    assert_null(cache_find(&w->cache, SLICE("/large.bin")));
+}
+
+static void a_cached_file_gives_its_descriptor_up_for_a_look_at_another(void **state)
+{
+    struct world *w = *state;
+    ask(w, "GET /small.txt", NULL);
+    fill_cache_with_a_file(w);
+    w->clock.now_ms = START_MS + REPLY_VALID_MS;
+    parse(w, "GET /small.txt", NULL);
+    struct rlimit limit = no_more_files();
+    int made = make(w, false);
+    files_again(limit);
+    assert_int_equal(made, 0);
+    assert_int_equal(w->reply.status, 200);
+}
+
+/* ---- refusals of what was not looked at */
+
+static void a_refusal_has_its_page_and_ends_what_must_end(void **state)
+{
+    static const struct {
+        int status;
+        bool close, head_only;
+        struct sample_part reply[PARTS_MAX];
+    } refusals[] = {
+        {400, true, false, {{.text = SAMPLE_BEGIN("400 Bad Request") "Connection: close\r\n"}, SAMPLE_PAGE(400)}},
+        {408, true, false, {{.text = SAMPLE_BEGIN("408 Request Timeout") "Connection: close\r\n"}, SAMPLE_PAGE(408)}},
+        {413,
+         true,
+         true,
+         {{.text = SAMPLE_BEGIN("413 Content Too Large") "Connection: close\r\n"}, SAMPLE_PAGE_HEAD(413)}},
+        {503,
+         true,
+         false,
+         {{.text = SAMPLE_BEGIN("503 Service Unavailable") "Retry-After: 5\r\nConnection: close\r\n"},
+          SAMPLE_PAGE(503)}},
+        {404, false, false, {{.text = SAMPLE_BEGIN("404 Not Found")}, SAMPLE_PAGE(404)}},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof refusals / sizeof *refusals; i++) {
+        struct buffer out, expected;
+        struct reply reply = {.close = refusals[i].close};
+        buffer_init(&out);
+        buffer_init(&expected);
+        sample_put(&expected, refusals[i].reply, PARTS_MAX);
+        assert_int_equal(reply_refuse(SAMPLE_NOW_DATE, refusals[i].status, refusals[i].head_only, &out, &reply), 0);
+        assert_true(slice_equal(buffer_bytes(&out), buffer_bytes(&expected)));
+        assert_int_equal(reply.status, refusals[i].status);
+        assert_int_equal(reply.close, refusals[i].close);
+        assert_int_equal(reply.body_bytes, refusals[i].head_only ? 0 : page_length(refusals[i].status));
+        assert_null(reply.entry);
+        buffer_fini(&out);
+        buffer_fini(&expected);
+    }
+}
+
+#define IN_A_WORLD(test) cmocka_unit_test_setup_teardown(test, make_world, end_world)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        IN_A_WORLD(a_request_gets_the_reply_of_its_row),
+        IN_A_WORLD(the_head_of_head_is_that_of_get),
+        IN_A_WORLD(what_stands_before_in_the_buffer_stays),
+        IN_A_WORLD(a_plain_reply_has_todays_date_every_day),
+        IN_A_WORLD(a_file_without_a_date_has_none_in_any_reply),
+        IN_A_WORLD(a_found_entry_is_taken_over_and_kept),
+        IN_A_WORLD(a_found_entry_that_is_of_no_use_is_dropped),
+        IN_A_WORLD(what_would_sleep_is_asked_for_again_and_leaves_the_buffer_alone),
+        IN_A_WORLD(what_names_no_file_is_not_looked_for),
+        IN_A_WORLD(an_entry_is_believed_for_a_second_and_then_looked_at_again),
+        IN_A_WORLD(an_entry_that_still_holds_is_believed_for_another_second),
+        IN_A_WORLD(what_was_missing_is_looked_for_again_after_a_second),
+        IN_A_WORLD(a_body_being_sent_outlives_its_files_change),
+        IN_A_WORLD(without_a_descriptor_the_reply_is_503),
+        IN_A_WORLD(a_cached_file_gives_its_descriptor_up_for_another),
+        IN_A_WORLD(a_cached_file_gives_its_descriptor_up_for_a_look_at_another),
+        cmocka_unit_test(a_refusal_has_its_page_and_ends_what_must_end),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
