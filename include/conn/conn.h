@@ -100,7 +100,7 @@ bool conn_takes(struct conn *c);
  * conn_read or conn_write return STAGE_CLOSE. Never closes: the descriptor may be on its way into a poller. */
 void conn_expire(struct conn *c, struct conn_env *env);
 
-/* How long it has waited without a request in the making, in milliseconds; 0 when it is busy. `deadline_ms`: its own. */
+/* How long it has waited without a request or a reply in the making, in milliseconds; 0 when it is busy. `deadline_ms`: its own. */
 uint64_t conn_idle_ms(const struct conn *c, const struct conn_limits *limits, uint64_t deadline_ms, uint64_t now_ms);
 
 #endif

@@ -79,8 +79,15 @@ void conn_expire(struct conn *c, struct conn_env *env)
 
 uint64_t conn_idle_ms(const struct conn *c, const struct conn_limits *limits, uint64_t deadline_ms, uint64_t now_ms)
 {
-    if (c->phase != PHASE_IDLE && c->phase != PHASE_RETURNED && c->phase != PHASE_FRESH)
+    switch ((enum conn_phase)c->phase) {
+    case PHASE_FRESH:
+    case PHASE_IDLE:
+    case PHASE_RETURNED:
+    case PHASE_LINGER:
+        break;
+    default:
         return 0;
+    }
     uint64_t since_ms = deadline_ms - conn_patience(c, limits);
     return now_ms > since_ms ? now_ms - since_ms : 0;
 }
