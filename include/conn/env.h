@@ -24,7 +24,7 @@ struct conn_limits {
 /* What a thread lends to the connections that it runs. */
 struct conn_env {
     const struct conn_limits *limits;
-    struct replier replier; /* its cache is not used on threads that never run conn_read */
+    struct replier replier;
     struct clock clock;
     char date[DATE_LEN];
     struct buffer in, out; /* scratch, empty between calls */
@@ -37,9 +37,8 @@ struct conn_env {
     bool rearm;    /* set by the calls below when the connection's deadline is to be counted from now */
 };
 
-/* 0, or -1 with errno ENOMEM; what was made so far is conn_env_close's. */
-int conn_env_open(struct conn_env *env, const struct conn_limits *limits, const struct site *site, struct cache *cache,
-                  struct ring *access);
+/* 0, or -1 with errno ENOMEM; what was made so far is conn_env_close's. `access`: NULL for no log. */
+int conn_env_open(struct conn_env *env, const struct conn_limits *limits, struct docroot *docroot, struct ring *access);
 void conn_env_close(struct conn_env *env);
 
 /* Reads the clock; formats the date when the second has changed. Once a turn of the thread's loop. */

@@ -2,7 +2,7 @@
  * cache: a worker's own table of entries by normalised path. One thread uses it, so it has no lock.
  *
  * It is bounded in entries, bytes and open files; the least recently used goes first. Failures are values like others: a
- * path that isn't there is remembered too. How long an entry may be believed is the caller's affair (checked_ms).
+ * path that isn't there is remembered too. How long an entry may be believed is the docroot's affair (checked_ms).
  */
 #ifndef SHUNT_FILES_CACHE_H
 #define SHUNT_FILES_CACHE_H
@@ -29,6 +29,7 @@ struct cache {
     struct hash_key key;
     struct cache_uses uses[2]; /* [1]: those that hold an open file */
     uint64_t bytes;
+    uint64_t clock; /* counts uses, so that the ages of two entries can be compared */
 };
 
 /* An empty cache. 0, or -1 with errno. */

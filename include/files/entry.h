@@ -49,6 +49,7 @@ struct entry {
     uint64_t checked_ms;       /* when the entry was last known to be true */
     uint64_t hot_ms, hot_upto; /* when the file's first hot_upto bytes were last known to be in the page cache */
     struct entry *chain, *older, *newer;
+    uint64_t used;
     uint64_t hash;
     char *path; /* owned, NUL-ended; set once, before any other thread can see the entry */
     uint32_t path_len;
@@ -66,8 +67,13 @@ struct entry *entry_open(int root, struct slice path, enum beneath_mode mode, ui
 /* Appends what the entry has to say in a head: Content-Type, Last-Modified, ETag, Accept-Ranges. 0, or -1 with errno ENOMEM. */
 int entry_put_fields(const struct entry *entry, struct buffer *head);
 
-/* Whether the path still leads to what the entry was made of: 1 or 0, or -1 with errno as for entry_open. */
-int entry_still_holds(const struct entry *entry, int root, struct slice path, enum beneath_mode mode);
+enum entry_check {
+    ENTRY_HOLDS = 1, /* the path still leads to what the entry was made of */
+    ENTRY_CHANGED,
+    ENTRY_UNKNOWN, /* errno says why it can't be told: as for entry_open */
+};
+
+enum entry_check entry_check(const struct entry *entry, int root, struct slice path, enum beneath_mode mode);
 
 /* Whether the file's bytes from `offset` are in the page cache, as far as a few samples tell: sending them will not wait for a
  * disk. False where the file system can't say. */

@@ -32,7 +32,7 @@ struct worker {
     void (*loop)(struct worker *); /* what the thread does */
     bool started;
     struct conn_env env;
-    struct cache cache;
+    struct docroot docroot;
     uint64_t sweep_ms; /* when the next sweep is due */
 
     _Alignas(64) _Atomic uint32_t shed; /* shared: idle connections that the accept stage asks to be closed */

@@ -29,7 +29,7 @@ static enum stage look_up(struct conn *c, struct conn_env *env)
     int status;
     if (request_parse(buffer_bytes(&c->in), &env->limits->request, &request, &length, &status) != REQUEST_COMPLETE)
         return STAGE_CLOSE;
-    c->found = reply_find(env->replier.site, &request, env->replier.path, env->clock.now_ms);
+    c->found = reply_look_up(&env->replier, &request);
     c->looked_up = true;
     conn_enter(c, env, PHASE_REPLY);
     return STAGE_READ;

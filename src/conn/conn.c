@@ -66,11 +66,11 @@ bool conn_takes(struct conn *c)
 void conn_expire(struct conn *c, struct conn_env *env)
 {
     if (c->phase == PHASE_HEAD) {
-        struct reply reply = {.close = true};
+        struct reply reply;
         size_t sent;
         buffer_clear(&env->out);
-        if (reply_refuse(env->date, 408, false, &env->out, &reply) == 0)
-            socket_send(c->fd, env->out.bytes, buffer_length(&env->out), &sent);
+        if (reply_refuse(env->date, 408, false, &env->out, &reply) == REPLY_MADE)
+            socket_send(c->fd, buffer_bytes(&env->out).at, buffer_length(&env->out), &sent);
         record_now(env, c, NULL, 408, reply.body_bytes);
     }
     socket_shutdown(c->fd);

@@ -2,12 +2,11 @@
 
 #include <stdlib.h>
 
-int conn_env_open(struct conn_env *env, const struct conn_limits *limits, const struct site *site, struct cache *cache,
-                  struct ring *access)
+int conn_env_open(struct conn_env *env, const struct conn_limits *limits, struct docroot *docroot, struct ring *access)
 {
     *env = (struct conn_env){.limits = limits, .access = access};
-    env->replier = (struct replier){.site = site, .cache = cache, .clock = &env->clock, .date = env->date,
-                                    .assume_cold = limits->assume_cold};
+    env->replier = (struct replier){.docroot = docroot, .clock = &env->clock, .date = env->date};
+    docroot->assume_cold = limits->assume_cold;
     size_t scratch = limits->request.head_max < ENV_SCRATCH / 2 ? ENV_SCRATCH : 2 * (size_t)limits->request.head_max;
     if (buffer_reserve(&env->in, scratch) < 0 || buffer_reserve(&env->out, ENV_SCRATCH + REPLY_ROOM) < 0)
         return -1;

@@ -9,8 +9,6 @@
 
 #include "conn/record.h"
 
-#include <errno.h>
-
 /* How the loop over requests goes on. */
 enum step {
     STEP_NEXT = 1, /* look for another request */
@@ -80,8 +78,8 @@ static enum step last_reply(struct reading *r)
 /* Answers with a status alone, and ends the connection: nobody can tell where the next request begins, or there must be none. */
 static enum step refuse(struct reading *r, const struct request *request, int status)
 {
-    struct reply reply = {.close = true};
-    if (reply_refuse(r->env->date, status, request->method == METHOD_HEAD, r->out, &reply) < 0)
+    struct reply reply;
+    if (reply_refuse(r->env->date, status, request->method == METHOD_HEAD, r->out, &reply) != REPLY_MADE)
         return leave(r, STAGE_CLOSE);
     record_now(r->env, r->c, request, status, reply.body_bytes);
     r->c->lingering = true;
@@ -118,7 +116,6 @@ static void begin_reply(struct reading *r, const struct request *request, const 
 {
     struct conn *c = r->c;
     r->answered = true;
-    c->closing = reply->close;
     c->discard = request->content_length;
     if (reply->entry == NULL) {
         record_now(r->env, c, request, reply->status, reply->body_bytes);
@@ -133,6 +130,11 @@ static void begin_reply(struct reading *r, const struct request *request, const 
     c->cold = false;
 }
 
+static bool is_served(const struct request *request)
+{
+    return request->method == METHOD_GET || request->method == METHOD_HEAD;
+}
+
 static enum step answer(struct reading *r, const struct request *request, size_t head_len)
 {
     struct conn *c = r->c;
@@ -140,13 +142,23 @@ static enum step answer(struct reading *r, const struct request *request, size_t
     bool out_of_files = c->looked_up && found == NULL;
     c->found = NULL;
     c->looked_up = false;
+    if (out_of_files)
+        docroot_shed_files(r->env->replier.docroot); /* for the next who asks */
     if (c->refused || out_of_files)
         return refuse(r, request, 503);
-    if (request->method <= METHOD_HEAD && request->content_length > r->env->limits->body_max)
+    if (is_served(request) && request->content_length > r->env->limits->body_max)
         return refuse(r, request, 413);
-    struct reply reply = {.close = must_close(r, request)};
-    if (reply_make(&r->env->replier, request, found, r->out, &reply) < 0)
-        return errno == EAGAIN ? leave_to_block(r) : leave(r, STAGE_CLOSE);
+    struct reply reply;
+    c->closing = must_close(r, request);
+    switch (reply_make(&r->env->replier, request, found, c->closing, r->out, &reply)) {
+    case REPLY_SLEEPS:
+        c->closing = false;
+        return leave_to_block(r);
+    case REPLY_FAILED:
+        return leave(r, STAGE_CLOSE);
+    case REPLY_MADE:
+        break;
+    }
     begin_reply(r, request, &reply);
     /* Where the end is our idea, the client may be sending its next request already. */
     c->lingering = has_body(request) || request->keep_alive || buffer_length(r->in) > head_len;
@@ -229,7 +241,8 @@ static enum stage answer_all(struct conn *c, struct conn_env *env)
 static enum stage linger(struct conn *c, struct conn_env *env)
 {
     size_t received;
-    switch (socket_receive(c->fd, env->in.bytes, env->in.size, &received)) {
+    buffer_clear(&env->in);
+    switch (socket_receive(c->fd, buffer_tail(&env->in), buffer_room(&env->in), &received)) {
     case IO_DONE:
         return received == 0 ? STAGE_CLOSE : STAGE_READ;
     case IO_AGAIN:
@@ -259,7 +272,7 @@ enum stage conn_read(struct conn *c, struct conn_env *env)
         struct slice fresh = {buffer_tail(&env->in), 0};
         enum io io = socket_receive(c->fd, buffer_tail(&env->in), buffer_room(&env->in), &fresh.len);
         if (io == IO_AGAIN)
-            return env->draining && c->phase <= PHASE_IDLE ? STAGE_CLOSE : STAGE_READ;
+            return env->draining && (c->phase == PHASE_FRESH || c->phase == PHASE_IDLE) ? STAGE_CLOSE : STAGE_READ;
         if (io == IO_FAILED || fresh.len == 0)
             return STAGE_CLOSE;
         if (is_mid_line(c, env, fresh))

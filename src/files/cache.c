@@ -67,6 +67,7 @@ struct entry *cache_find(struct cache *cache, struct slice path)
     if (entry == NULL)
         return NULL;
     struct cache_uses *uses = uses_of(cache, entry);
+    entry->used = ++cache->clock;
     if (entry != uses->newest) {
         unlink_use(uses, entry);
         link_newest(uses, entry);
@@ -87,6 +88,11 @@ void cache_remove(struct cache *cache, struct entry *entry)
     entry_drop(entry);
 }
 
+static struct entry *older(struct entry *a, struct entry *b)
+{
+    return a == NULL || (b != NULL && b->used < a->used) ? b : a;
+}
+
 /* The oldest go until the limits hold; `keep` stays, whatever it costs: its request is being answered. */
 static void evict(struct cache *cache, const struct entry *keep)
 {
@@ -94,10 +100,10 @@ static void evict(struct cache *cache, const struct entry *keep)
     while (files->entries > cache->limits.files && files->oldest != keep)
         cache_remove(cache, files->oldest);
     while (plain->entries + files->entries > cache->limits.entries || cache->bytes > cache->limits.bytes) {
-        struct cache_uses *uses = plain->oldest != NULL && plain->oldest != keep ? plain : files;
-        if (uses->oldest == NULL || uses->oldest == keep)
+        struct entry *oldest = older(plain->oldest, files->oldest);
+        if (oldest == keep)
             return;
-        cache_remove(cache, uses->oldest);
+        cache_remove(cache, oldest);
     }
 }
 
@@ -118,6 +124,7 @@ struct entry *cache_insert(struct cache *cache, struct slice path, struct entry 
     entry->hash = hash_bytes(cache->key, path);
     entry->chain = cache->buckets[entry->hash & cache->mask];
     cache->buckets[entry->hash & cache->mask] = entry;
+    entry->used = ++cache->clock;
     link_newest(uses_of(cache, entry), entry);
     uses_of(cache, entry)->entries++;
     cache->bytes += cost(entry);

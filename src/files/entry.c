@@ -118,8 +118,15 @@ static ssize_t read_some(const struct entry *entry, char *to, size_t len, off_t 
     return n;
 }
 
-/* Reads the whole body behind the head. 1: it is there; 0: the file is changing under us; -1 with errno. */
-static int read_body(struct entry *entry, enum beneath_mode mode)
+/* What came of reading a file that may be changing. */
+enum loaded {
+    LOADED = 1,
+    TORN,   /* it changed meanwhile */
+    FAILED, /* errno says why */
+};
+
+/* Reads the whole body behind the head. */
+static enum loaded read_body(struct entry *entry, enum beneath_mode mode)
 {
     char *body = entry->image + entry->head_len;
     uint64_t len = 0;
@@ -128,14 +135,14 @@ static int read_body(struct entry *entry, enum beneath_mode mode)
         if (n < 0 && errno == EINTR)
             continue;
         if (n <= 0)
-            return (int)n;
+            return n == 0 ? TORN : FAILED;
         len += (uint64_t)n;
     }
     struct stat after;
     if (fstat(entry->fd, &after) < 0)
-        return -1;
+        return FAILED;
     struct entry_identity identity = identity_of(&after);
-    return same_identity(&identity, &entry->identity);
+    return same_identity(&identity, &entry->identity) ? LOADED : TORN;
 }
 
 /* Type and validators of the file that was opened for `path`. */
@@ -183,38 +190,38 @@ static int make_image(struct entry *entry, bool with_body)
     return entry->image == NULL ? -1 : 0;
 }
 
-/* Fills in all that a regular file's entry has. 1, 0 (the file changed meanwhile: once more), or -1 with errno. */
-static int load(struct entry *entry, struct slice path, enum beneath_mode mode, bool with_body)
+/* Fills in all that a regular file's entry has. */
+static enum loaded load(struct entry *entry, struct slice path, enum beneath_mode mode, bool with_body)
 {
     struct stat st;
     if (fstat(entry->fd, &st) < 0)
-        return -1;
+        return FAILED;
     entry->identity = identity_of(&st);
     entry->size = entry->identity.size;
     describe(entry, path);
     with_body = with_body && entry->size <= ENTRY_BODY_MAX;
     if (make_image(entry, with_body) < 0)
-        return -1;
+        return FAILED;
     if (!with_body)
-        return 1;
-    int whole = read_body(entry, mode);
-    entry->in_memory = whole == 1;
-    return whole;
+        return LOADED;
+    enum loaded loaded = read_body(entry, mode);
+    entry->in_memory = loaded == LOADED;
+    return loaded;
 }
 
 static int load_file(struct entry *entry, struct slice path, enum beneath_mode mode)
 {
     entry->never_cold = beneath_in_memory(entry->fd);
-    int loaded = 0;
-    for (int i = 0; i < TORN_READS_MAX && loaded == 0; i++)
+    enum loaded loaded = TORN;
+    for (int i = 0; i < TORN_READS_MAX && loaded == TORN; i++)
         loaded = load(entry, path, mode, true);
-    if (loaded == 0) /* somebody writes and writes: send from the descriptor, exactly what the head announces */
+    if (loaded == TORN) /* somebody writes and writes: send from the descriptor, exactly what the head announces */
         loaded = load(entry, path, mode, false);
     if (entry->in_memory) {
         close(entry->fd);
         entry->fd = -1;
     }
-    return loaded == 1 ? 0 : -1;
+    return loaded == LOADED ? 0 : -1;
 }
 
 static int status_of_kind(const struct stat *st, struct slice path)
@@ -252,12 +259,12 @@ struct entry *entry_open(int root, struct slice path, enum beneath_mode mode, ui
     return refusal(error, now_ms);
 }
 
-int entry_still_holds(const struct entry *entry, int root, struct slice path, enum beneath_mode mode)
+enum entry_check entry_check(const struct entry *entry, int root, struct slice path, enum beneath_mode mode)
 {
     int fd = open_path(root, path, mode);
     if (fd < 0) {
         int status = status_of_errno(errno);
-        return status == 0 ? -1 : status == entry->status;
+        return status == 0 ? ENTRY_UNKNOWN : status == entry->status ? ENTRY_HOLDS : ENTRY_CHANGED;
     }
     struct stat st;
     bool holds = fstat(fd, &st) == 0 && status_of_kind(&st, path) == entry->status;
@@ -266,7 +273,7 @@ int entry_still_holds(const struct entry *entry, int root, struct slice path, en
         holds = same_identity(&identity, &entry->identity);
     }
     close(fd);
-    return holds;
+    return holds ? ENTRY_HOLDS : ENTRY_CHANGED;
 }
 
 static bool byte_is_hot(const struct entry *entry, uint64_t offset)

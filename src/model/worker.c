@@ -37,12 +37,12 @@ int worker_open(struct worker *worker, struct engine *engine, const struct place
             return -1;
     }
     struct cache_limits limits = engine_cache_limits(settings);
-    if (post->reads && cache_open(&worker->cache, &limits) < 0)
+    if (docroot_open(&worker->docroot, settings->root, post->reads ? &limits : NULL) < 0)
         return -1;
     struct ring *access = NULL;
     if (settings->access_log != NULL && (access = logger_add_ring(&engine->logger)) == NULL)
         return -1;
-    return conn_env_open(&worker->env, &settings->limits, &settings->site, &worker->cache, access);
+    return conn_env_open(&worker->env, &settings->limits, &worker->docroot, access);
 }
 
 static void *run_thread(void *arg)
@@ -81,7 +81,7 @@ void worker_join(struct worker *worker)
 void worker_close(struct worker *worker)
 {
     conn_env_close(&worker->env);
-    cache_close(&worker->cache);
+    docroot_close(&worker->docroot);
     poller_close(&worker->poller);
 }
 
@@ -183,7 +183,7 @@ static void shed(struct worker *worker)
     if (count == 0)
         return;
     sweep_idle(worker, count);
-    cache_shed_files(&worker->cache);
+    docroot_shed_files(&worker->docroot);
 }
 
 static void sweep(struct worker *worker)

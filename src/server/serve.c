@@ -93,7 +93,7 @@ static int settle(struct server *server)
         .cache_bytes = CACHE_BYTES,
         .cache_entries = CACHE_ENTRIES,
         .access_log = options->access_log_given ? options->access_log : isatty(STDOUT_FILENO) ? "-" : NULL,
-        .site = {.root = server->root},
+        .root = server->root,
         .limits = options->limits,
     };
     cpu_usable(&settings->cpus);

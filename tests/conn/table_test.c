@@ -9,6 +9,15 @@
 
 enum { SIZE = 1000, FD = 7, ME = 1, ANOTHER = 2 };
 
+/* A place claimed is nobody's yet, and then given to its first owner. */
+static struct conn *claim(struct conn_table *table, int fd, uint32_t owner)
+{
+    struct conn *c = conn_table_claim(table, fd);
+    assert_true(conn_table_owns(table, fd, OWNER_NOBODY));
+    conn_table_pass(table, fd, owner);
+    return c;
+}
+
 static int make_table(void **state)
 {
     static struct conn_table table;
@@ -36,7 +45,7 @@ static void a_new_table_has_nobody(void **state)
 static void a_connection_is_found_by_its_owner_and_nobody_else(void **state)
 {
     struct conn_table *table = *state;
-    struct conn *c = conn_table_claim(table, FD, ME);
+    struct conn *c = claim(table, FD, ME);
     uint64_t key = conn_table_key(table, FD);
     assert_ptr_equal(c, &table->conns[FD]);
     assert_true(conn_table_owns(table, FD, ME));
@@ -49,9 +58,9 @@ static void a_connection_is_found_by_its_owner_and_nobody_else(void **state)
 static void the_largest_descriptor_counts(void **state)
 {
     struct conn_table *table = *state;
-    struct conn *c = conn_table_claim(table, SIZE - 1, ME);
+    struct conn *c = claim(table, SIZE - 1, ME);
     assert_int_equal(table->top, SIZE);
-    conn_table_claim(table, 0, ME);
+    claim(table, 0, ME);
     assert_int_equal(table->top, SIZE);
     assert_ptr_equal(conn_table_find(table, conn_table_key(table, SIZE - 1), ME), c);
     assert_ptr_not_equal(c, conn_table_find(table, conn_table_key(table, 0), ME));
@@ -60,7 +69,7 @@ static void the_largest_descriptor_counts(void **state)
 static void a_connection_passed_is_its_new_owners(void **state)
 {
     struct conn_table *table = *state;
-    struct conn *c = conn_table_claim(table, FD, ME);
+    struct conn *c = claim(table, FD, ME);
     uint64_t key = conn_table_key(table, FD);
     conn_table_pass(table, FD, ANOTHER);
     assert_null(conn_table_find(table, key, ME));
@@ -69,14 +78,27 @@ static void a_connection_passed_is_its_new_owners(void **state)
     assert_false(conn_table_owns(table, FD, ME));
 }
 
+static void a_connection_that_stands_in_no_poller_is_found_by_no_event(void **state)
+{
+    struct conn_table *table = *state;
+    claim(table, FD, ME);
+    uint64_t key = conn_table_key(table, FD);
+    conn_table_pass(table, FD, ANOTHER);
+    conn_table_strand(table, FD, ANOTHER);
+    assert_null(conn_table_find(table, key, ANOTHER));
+    assert_null(conn_table_find(table, key, ME));
+    assert_true(conn_table_owns(table, FD, ANOTHER | OWNER_STRANDED));
+    assert_false(conn_table_owns(table, FD, ME | OWNER_STRANDED));
+}
+
 static void an_event_of_a_connection_that_was_closed_finds_nothing(void **state)
 {
     struct conn_table *table = *state;
-    conn_table_claim(table, FD, ME);
+    claim(table, FD, ME);
     uint64_t stale = conn_table_key(table, FD);
     conn_table_release(table, FD);
     assert_null(conn_table_find(table, stale, ME));
-    struct conn *c = conn_table_claim(table, FD, ME);
+    struct conn *c = claim(table, FD, ME);
     assert_null(conn_table_find(table, stale, ME));
     assert_ptr_equal(conn_table_find(table, conn_table_key(table, FD), ME), c);
 }
@@ -87,7 +109,7 @@ static void generations_may_wrap(void **state)
     table->slots[FD].generation = UINT32_MAX - 2;
     uint64_t before = 0;
     for (int i = 0; i < 5; i++) {
-        struct conn *c = conn_table_claim(table, FD, ME);
+        struct conn *c = claim(table, FD, ME);
         uint64_t key = conn_table_key(table, FD);
         assert_int_equal(key & 0xffffffff, FD);
         assert_ptr_equal(conn_table_find(table, key, ME), c);
@@ -102,13 +124,13 @@ static void generations_may_wrap(void **state)
 static void a_new_connection_has_no_deadline_yet(void **state)
 {
     struct conn_table *table = *state;
-    conn_table_claim(table, FD, ME);
+    claim(table, FD, ME);
     assert_int_equal(table->slots[FD].deadline_ms, 0);
     conn_table_set_deadline(table, FD, 12345678901ull);
     conn_table_pass(table, FD, ANOTHER);
     assert_int_equal(table->slots[FD].deadline_ms, 12345678901ull);
     conn_table_release(table, FD);
-    conn_table_claim(table, FD, ME);
+    claim(table, FD, ME);
     assert_int_equal(table->slots[FD].deadline_ms, 0);
 }
 
@@ -145,7 +167,7 @@ static void *play(void *arg)
 static void what_one_thread_wrote_the_next_owner_sees(void **state)
 {
     struct conn_table *table = *state;
-    struct conn *c = conn_table_claim(table, FD, ME);
+    struct conn *c = claim(table, FD, ME);
     conn_open(c, FD, &(struct socket_peer){0}, 0, false);
     uint64_t key = conn_table_key(table, FD);
     struct player players[] = {{table, key, ME, ANOTHER, 0}, {table, key, ANOTHER, ME, 0}};
@@ -172,7 +194,7 @@ static void *claim_again(void *arg)
     for (int i = 1; i <= PASSES; i++) {
         while (atomic_load_explicit(&churn->closed, memory_order_relaxed) < i) /* the kernel tells no order */
             sched_yield();
-        struct conn *c = conn_table_claim(churn->table, FD, ANOTHER);
+        struct conn *c = claim(churn->table, FD, ANOTHER);
         churn->wrong += c->body_offset != (uint64_t)i;
         conn_table_pass(churn->table, FD, ME);
     }
@@ -183,7 +205,7 @@ static void a_place_given_up_may_be_claimed_on_another_thread(void **state)
 {
     struct churn churn = {.table = *state};
     pthread_t thread;
-    conn_table_claim(churn.table, FD, ME);
+    claim(churn.table, FD, ME);
     assert_int_equal(pthread_create(&thread, NULL, claim_again, &churn), 0);
     for (int i = 1; i <= PASSES; i++) {
         struct conn *c;
@@ -218,6 +240,7 @@ int main(void)
         WITH_A_TABLE(a_connection_is_found_by_its_owner_and_nobody_else),
         WITH_A_TABLE(the_largest_descriptor_counts),
         WITH_A_TABLE(a_connection_passed_is_its_new_owners),
+        WITH_A_TABLE(a_connection_that_stands_in_no_poller_is_found_by_no_event),
         WITH_A_TABLE(an_event_of_a_connection_that_was_closed_finds_nothing),
         WITH_A_TABLE(generations_may_wrap),
         WITH_A_TABLE(a_new_connection_has_no_deadline_yet),

@@ -37,7 +37,8 @@ enum {
 #define SAMPLE_SMALL_HEAD  SAMPLE_BEGIN("200 OK") SAMPLE_FIELDS(SAMPLE_TEXT, "6") "Content-Length: 6\r\n\r\n"
 #define SAMPLE_SMALL       SAMPLE_SMALL_HEAD "small\n"
 #define SAMPLE_MIDDLE_HEAD SAMPLE_BEGIN("200 OK") SAMPLE_FIELDS(SAMPLE_BYTES, "4e20") "Content-Length: 20000\r\n\r\n"
-#define SAMPLE_LARGE_HEAD  SAMPLE_BEGIN("200 OK") SAMPLE_FIELDS(SAMPLE_BYTES, "2dc6c0") "Content-Length: 3000000\r\n\r\n"
+
+#define SAMPLE_LARGE_HEAD SAMPLE_BEGIN("200 OK") SAMPLE_FIELDS(SAMPLE_BYTES, "2dc6c0") "Content-Length: 3000000\r\n\r\n"
 
 struct sample {
     struct tree tree; /* what is served lies in its directory "root" */

@@ -88,7 +88,7 @@ static void open_fixture(struct fixture *f, const struct row *row)
         .connections_max = 100,
         .cache_bytes = 1 << 24,
         .cache_entries = 64,
-        .site = {.root = f->root},
+        .root = f->root,
         .limits =
             {
                 .request = {REQUEST_LINE_MAX, REQUEST_HEAD_MAX, REQUEST_FIELDS_MAX},

@@ -26,8 +26,7 @@ static const struct request_limits limits = {REQUEST_LINE_MAX, REQUEST_HEAD_MAX,
 
 struct world {
     struct sample sample;
-    struct site site;
-    struct cache cache;
+    struct docroot docroot;
     struct clock clock;
     char path[TEXT_MAX];
     char text[TEXT_MAX]; /* of the request */
@@ -44,11 +43,10 @@ static int make_world(void **state)
         return -1;
     const struct cache_limits cache = {.entries = 100, .bytes = 1 << 22, .files = 10};
     sample_open(&w->sample);
-    w->site.root = w->sample.root;
     w->clock = (struct clock){START_MS, SAMPLE_NOW};
-    w->replier = (struct replier){&w->site, &w->cache, &w->clock, SAMPLE_NOW_DATE, w->path};
+    w->replier = (struct replier){&w->docroot, &w->clock, SAMPLE_NOW_DATE, w->path};
     *state = w;
-    return cache_open(&w->cache, &cache);
+    return docroot_open(&w->docroot, w->sample.root, &cache);
 }
 
 static int end_world(void **state)
@@ -56,7 +54,7 @@ static int end_world(void **state)
     struct world *w = *state;
     entry_drop(w->reply.entry);
     buffer_fini(&w->out);
-    cache_close(&w->cache);
+    docroot_close(&w->docroot);
     sample_close(&w->sample);
     free(w);
     return 0;
@@ -75,28 +73,23 @@ static void parse(struct world *w, const char *line, const char *fields)
 }
 
 /* Makes the reply, by way of a thread that may sleep where that is needed. */
-static int make(struct world *w, bool close)
+static enum reply_outcome make(struct world *w, bool last)
 {
-    struct entry *found = NULL;
     entry_drop(w->reply.entry);
     buffer_clear(&w->out);
-    for (int i = 0; i < 2; i++) {
-        w->reply = (struct reply){.close = close};
-        errno = 0;
-        int made = reply_make(&w->replier, &w->request, found, &w->out, &w->reply);
-        if (made == 0 || errno != EAGAIN || i == 1)
-            return made;
-        assert_int_equal(buffer_length(&w->out), 0);
-        found = reply_find(&w->site, &w->request, w->path, w->clock.now_ms);
-        assert_non_null(found);
-    }
-    return -1;
+    enum reply_outcome outcome = reply_make(&w->replier, &w->request, NULL, last, &w->out, &w->reply);
+    if (outcome != REPLY_SLEEPS)
+        return outcome;
+    assert_int_equal(buffer_length(&w->out), 0);
+    struct entry *found = reply_look_up(&w->replier, &w->request);
+    assert_non_null(found);
+    return reply_make(&w->replier, &w->request, found, last, &w->out, &w->reply);
 }
 
 static struct slice ask(struct world *w, const char *line, const char *fields)
 {
     parse(w, line, fields);
-    assert_int_equal(make(w, false), 0);
+    assert_int_equal(make(w, false), REPLY_MADE);
     return buffer_bytes(&w->out);
 }
 
@@ -316,8 +309,8 @@ static void expect_reply(struct world *w, const struct row *row)
     struct slice want = buffer_bytes(&expected), got = buffer_bytes(&w->out);
     if (!slice_equal(got, want))
         fail_msg("%s: got\n%.*s\nnot\n%.*s", row->name, (int)got.len, got.at, (int)want.len, want.at);
-    if (w->reply.status != row->status || w->reply.close != row->close)
-        fail_msg("%s: is %d, close %d", row->name, w->reply.status, w->reply.close);
+    if (w->reply.status != row->status)
+        fail_msg("%s: is %d", row->name, w->reply.status);
     if (w->reply.body_bytes != expected_body_bytes(row, want))
         fail_msg("%s: says that its body has %llu bytes", row->name, (unsigned long long)w->reply.body_bytes);
     expect_span(w, row);
@@ -331,8 +324,8 @@ static void a_request_gets_the_reply_of_its_row(void **state)
     for (int i = 0; i < 2; i++)
         for (size_t r = 0; r < sizeof rows / sizeof *rows; r++) {
             parse(w, rows[r].line, rows[r].fields);
-            if (make(w, rows[r].close) < 0)
-                fail_msg("%s: %s", rows[r].name, strerror(errno));
+            if (make(w, rows[r].close) != REPLY_MADE)
+                fail_msg("%s: there is no reply", rows[r].name);
             expect_reply(w, &rows[r]);
         }
 }
@@ -349,10 +342,10 @@ static void the_head_of_head_is_that_of_get(void **state)
         buffer_init(&head);
         snprintf(line, sizeof line, "HEAD %s", rows[r].line + 4);
         parse(w, line, rows[r].fields);
-        assert_int_equal(make(w, rows[r].close), 0);
+        assert_int_equal(make(w, rows[r].close), REPLY_MADE);
         assert_int_equal(buffer_append(&head, buffer_bytes(&w->out)), 0);
         parse(w, rows[r].line, rows[r].fields);
-        assert_int_equal(make(w, rows[r].close), 0);
+        assert_int_equal(make(w, rows[r].close), REPLY_MADE);
         struct slice of_get = {buffer_bytes(&w->out).at, response_head_len(buffer_bytes(&w->out))};
         if (!slice_equal(buffer_bytes(&head), of_get))
             fail_msg("%s: HEAD has another head", rows[r].name);
@@ -366,7 +359,7 @@ static void what_stands_before_in_the_buffer_stays(void **state)
     for (size_t r = 0; r < sizeof rows / sizeof *rows; r++) {
         struct slice before = SLICE("HTTP/1.1 200 OK\r\nDate: another reply that is to be sent first");
         parse(w, rows[r].line, rows[r].fields);
-        assert_int_equal(make(w, rows[r].close), 0); /* now it is in the cache */
+        assert_int_equal(make(w, rows[r].close), REPLY_MADE); /* now it is in the cache */
         struct buffer alone = w->out;
         w->out = (struct buffer){0};
         assert_int_equal(buffer_append(&w->out, SLICE("consumed")), 0);
@@ -374,8 +367,7 @@ static void what_stands_before_in_the_buffer_stays(void **state)
         buffer_append(&w->out, before);
         buffer_consume(&w->out, 4);
         entry_drop(w->reply.entry);
-        w->reply = (struct reply){.close = rows[r].close};
-        assert_int_equal(reply_make(&w->replier, &w->request, NULL, &w->out, &w->reply), 0);
+        assert_int_equal(reply_make(&w->replier, &w->request, NULL, rows[r].close, &w->out, &w->reply), REPLY_MADE);
         assert_int_equal(buffer_length(&w->out), before.len + buffer_length(&alone));
         assert_memory_equal(buffer_bytes(&w->out).at, before.at, before.len);
         if (memcmp(buffer_bytes(&w->out).at + before.len, buffer_bytes(&alone).at, buffer_length(&alone)) != 0)
@@ -410,10 +402,10 @@ static void a_found_entry_is_taken_over_and_kept(void **state)
 {
     struct world *w = *state;
     parse(w, "GET /small.txt", NULL);
-    struct entry *found = entry_hold(reply_find(&w->site, &w->request, w->path, START_MS));
-    assert_int_equal(reply_make(&w->replier, &w->request, found, &w->out, &w->reply), 0);
+    struct entry *found = entry_hold(reply_look_up(&w->replier, &w->request));
+    assert_int_equal(reply_make(&w->replier, &w->request, found, false, &w->out, &w->reply), REPLY_MADE);
     assert_true(slice_equal(buffer_bytes(&w->out), SLICE(SAMPLE_SMALL)));
-    assert_ptr_equal(cache_find(&w->cache, SLICE("/small.txt")), found);
+    assert_ptr_equal(cache_find(&w->docroot.cache, SLICE("/small.txt")), found);
     assert_int_equal(found->references, 2);
     entry_drop(found);
 }
@@ -426,37 +418,25 @@ static void a_found_entry_that_is_of_no_use_is_dropped(void **state)
         struct entry *found = entry_open(w->sample.root, SLICE("/small.txt"), BENEATH_WAIT, START_MS);
         entry_hold(found);
         parse(w, lines[i], NULL);
-        assert_int_equal(reply_make(&w->replier, &w->request, found, &w->out, &w->reply), 0);
+        assert_int_equal(reply_make(&w->replier, &w->request, found, false, &w->out, &w->reply), REPLY_MADE);
         assert_int_equal(found->references, 1);
         entry_drop(found);
     }
 }
 
-/* A file whose bytes the kernel has forgotten, where it can be made to. */
 static void what_would_sleep_is_asked_for_again_and_leaves_the_buffer_alone(void **state)
 {
     struct world *w = *state;
     struct slice before = SLICE("before");
-    char path[TREE_PATH_MAX];
-    tree_path(&w->sample.tree, "root/middle.bin", path);
-    int fd = open(path, O_RDONLY);
-    fsync(fd);
-    posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
-    close(fd);
+    w->docroot.assume_cold = true;
     parse(w, "GET /middle.bin", NULL);
     buffer_append(&w->out, before);
-    errno = 0;
-    int made = reply_make(&w->replier, &w->request, NULL, &w->out, &w->reply), error = errno;
-    if (made == 0) {
-        print_message("skipped: the temporary directory's file system keeps all in the page cache\n");
-        skip();
-    }
-    assert_int_equal(error, EAGAIN);
+    assert_int_equal(reply_make(&w->replier, &w->request, NULL, false, &w->out, &w->reply), REPLY_SLEEPS);
     assert_true(slice_equal(buffer_bytes(&w->out), before));
     assert_null(w->reply.entry);
-    assert_null(cache_find(&w->cache, SLICE("/middle.bin")));
-    struct entry *found = reply_find(&w->site, &w->request, w->path, START_MS);
-    assert_int_equal(reply_make(&w->replier, &w->request, found, &w->out, &w->reply), 0);
+    assert_null(cache_find(&w->docroot.cache, SLICE("/middle.bin")));
+    struct entry *found = reply_look_up(&w->replier, &w->request);
+    assert_int_equal(reply_make(&w->replier, &w->request, found, false, &w->out, &w->reply), REPLY_MADE);
     assert_int_equal(buffer_length(&w->out), before.len + sizeof SAMPLE_MIDDLE_HEAD - 1);
     assert_ptr_equal(w->reply.entry, found);
 }
@@ -467,9 +447,7 @@ static void what_names_no_file_is_not_looked_for(void **state)
     struct world *w = *state;
     for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
         parse(w, lines[i], NULL);
-        errno = 0;
-        assert_null(reply_find(&w->site, &w->request, w->path, START_MS));
-        assert_int_equal(errno, EINVAL);
+        assert_null(reply_look_up(&w->replier, &w->request));
     }
 }
 
@@ -485,9 +463,9 @@ static void an_entry_is_believed_for_a_second_and_then_looked_at_again(void **st
     struct world *w = *state;
     ask(w, "GET /small.txt", NULL);
     change_small(w);
-    w->clock.now_ms = START_MS + REPLY_VALID_MS - 1;
+    w->clock.now_ms = START_MS + DOCROOT_VALID_MS - 1;
     assert_true(slice_equal(ask(w, "GET /small.txt", NULL), SLICE(SAMPLE_SMALL)));
-    w->clock.now_ms = START_MS + REPLY_VALID_MS;
+    w->clock.now_ms = START_MS + DOCROOT_VALID_MS;
     struct slice later = ask(w, "GET /small.txt", NULL);
     assert_true(slice_equal(response_field(later, "Content-Length"), SLICE("19")));
 }
@@ -496,15 +474,15 @@ static void an_entry_that_still_holds_is_believed_for_another_second(void **stat
 {
     struct world *w = *state;
     ask(w, "GET /small.txt", NULL);
-    struct entry *entry = cache_find(&w->cache, SLICE("/small.txt"));
-    w->clock.now_ms = START_MS + REPLY_VALID_MS;
+    struct entry *entry = cache_find(&w->docroot.cache, SLICE("/small.txt"));
+    w->clock.now_ms = START_MS + DOCROOT_VALID_MS;
     ask(w, "GET /small.txt", NULL);
-    assert_ptr_equal(cache_find(&w->cache, SLICE("/small.txt")), entry);
-    assert_int_equal(entry->checked_ms, START_MS + REPLY_VALID_MS);
+    assert_ptr_equal(cache_find(&w->docroot.cache, SLICE("/small.txt")), entry);
+    assert_int_equal(entry->checked_ms, START_MS + DOCROOT_VALID_MS);
     change_small(w);
-    w->clock.now_ms = START_MS + 2 * REPLY_VALID_MS - 1;
+    w->clock.now_ms = START_MS + 2 * DOCROOT_VALID_MS - 1;
     assert_true(slice_equal(ask(w, "GET /small.txt", NULL), SLICE(SAMPLE_SMALL)));
-    w->clock.now_ms = START_MS + 2 * REPLY_VALID_MS;
+    w->clock.now_ms = START_MS + 2 * DOCROOT_VALID_MS;
     assert_true(slice_equal(response_field(ask(w, "GET /small.txt", NULL), "Content-Length"), SLICE("19")));
 }
 
@@ -514,10 +492,10 @@ static void what_was_missing_is_looked_for_again_after_a_second(void **state)
     ask(w, "GET /new.txt", NULL);
     assert_int_equal(w->reply.status, 404);
     tree_add(&w->sample.tree, &(struct tree_row){TREE_FILE, "root/new.txt", "new\n", 0});
-    w->clock.now_ms = START_MS + REPLY_VALID_MS - 1;
+    w->clock.now_ms = START_MS + DOCROOT_VALID_MS - 1;
     ask(w, "GET /new.txt", NULL);
     assert_int_equal(w->reply.status, 404);
-    w->clock.now_ms = START_MS + REPLY_VALID_MS;
+    w->clock.now_ms = START_MS + DOCROOT_VALID_MS;
     ask(w, "GET /new.txt", NULL);
     assert_int_equal(w->reply.status, 200);
 }
@@ -528,7 +506,7 @@ static void a_body_being_sent_outlives_its_files_change(void **state)
     ask(w, "GET /large.bin", NULL);
     struct entry *sending = entry_hold(w->reply.entry);
     tree_add(&w->sample.tree, &(struct tree_row){TREE_FILE, "root/large.bin", "small now\n", 0});
-    w->clock.now_ms = START_MS + REPLY_VALID_MS;
+    w->clock.now_ms = START_MS + DOCROOT_VALID_MS;
     ask(w, "GET /large.bin", NULL);
     assert_true(slice_equal(response_field(buffer_bytes(&w->out), "Content-Length"), SLICE("10")));
     assert_int_equal(sending->references, 1);
@@ -565,9 +543,9 @@ static void without_a_descriptor_the_reply_is_503(void **state)
     sample_put(&expected, parts, 2);
     parse(w, "GET /small.txt", NULL);
     struct rlimit limit = no_more_files();
-    int made = make(w, false);
+    enum reply_outcome outcome = make(w, false);
     files_again(limit);
-    assert_int_equal(made, 0);
+    assert_int_equal(outcome, REPLY_MADE);
     assert_int_equal(w->reply.status, 503);
     assert_true(slice_equal(buffer_bytes(&w->out), buffer_bytes(&expected)));
     assert_true(slice_equal(ask(w, "GET /small.txt", NULL), SLICE(SAMPLE_SMALL))); /* it isn't remembered */
@@ -580,7 +558,7 @@ static void fill_cache_with_a_file(struct world *w)
     ask(w, "GET /large.bin", NULL);
     entry_drop(w->reply.entry);
     w->reply.entry = NULL;
-    assert_int_equal(w->cache.uses[1].entries, 1);
+    assert_int_equal(w->docroot.cache.uses[1].entries, 1);
 }
 
 static void a_cached_file_gives_its_descriptor_up_for_another(void **state)
@@ -589,11 +567,11 @@ static void a_cached_file_gives_its_descriptor_up_for_another(void **state)
     fill_cache_with_a_file(w);
     parse(w, "GET /small.txt", NULL);
     struct rlimit limit = no_more_files();
-    int made = make(w, false);
+    enum reply_outcome outcome = make(w, false);
     files_again(limit);
-    assert_int_equal(made, 0);
+    assert_int_equal(outcome, REPLY_MADE);
     assert_true(slice_equal(buffer_bytes(&w->out), SLICE(SAMPLE_SMALL)));
-    assert_null(cache_find(&w->cache, SLICE("/large.bin")));
+    assert_null(cache_find(&w->docroot.cache, SLICE("/large.bin")));
 }
 
 static void a_cached_file_gives_its_descriptor_up_for_a_look_at_another(void **state)
@@ -601,48 +579,44 @@ static void a_cached_file_gives_its_descriptor_up_for_a_look_at_another(void **s
     struct world *w = *state;
     ask(w, "GET /small.txt", NULL);
     fill_cache_with_a_file(w);
-    w->clock.now_ms = START_MS + REPLY_VALID_MS;
+    w->clock.now_ms = START_MS + DOCROOT_VALID_MS;
     parse(w, "GET /small.txt", NULL);
     struct rlimit limit = no_more_files();
-    int made = make(w, false);
+    enum reply_outcome outcome = make(w, false);
     files_again(limit);
-    assert_int_equal(made, 0);
+    assert_int_equal(outcome, REPLY_MADE);
     assert_int_equal(w->reply.status, 200);
 }
 
 /* ---- refusals of what was not looked at */
 
-static void a_refusal_has_its_page_and_ends_what_must_end(void **state)
+static void a_refusal_has_its_page_and_ends_the_connection(void **state)
 {
     static const struct {
         int status;
-        bool close, head_only;
+        bool head_only;
         struct sample_part reply[PARTS_MAX];
     } refusals[] = {
-        {400, true, false, {{.text = SAMPLE_BEGIN("400 Bad Request") "Connection: close\r\n"}, SAMPLE_PAGE(400)}},
-        {408, true, false, {{.text = SAMPLE_BEGIN("408 Request Timeout") "Connection: close\r\n"}, SAMPLE_PAGE(408)}},
+        {400, false, {{.text = SAMPLE_BEGIN("400 Bad Request") "Connection: close\r\n"}, SAMPLE_PAGE(400)}},
+        {408, false, {{.text = SAMPLE_BEGIN("408 Request Timeout") "Connection: close\r\n"}, SAMPLE_PAGE(408)}},
         {413,
-         true,
          true,
          {{.text = SAMPLE_BEGIN("413 Content Too Large") "Connection: close\r\n"}, SAMPLE_PAGE_HEAD(413)}},
         {503,
-         true,
          false,
          {{.text = SAMPLE_BEGIN("503 Service Unavailable") "Retry-After: 5\r\nConnection: close\r\n"},
           SAMPLE_PAGE(503)}},
-        {404, false, false, {{.text = SAMPLE_BEGIN("404 Not Found")}, SAMPLE_PAGE(404)}},
     };
     (void)state;
     for (size_t i = 0; i < sizeof refusals / sizeof *refusals; i++) {
         struct buffer out, expected;
-        struct reply reply = {.close = refusals[i].close};
+        struct reply reply;
         buffer_init(&out);
         buffer_init(&expected);
         sample_put(&expected, refusals[i].reply, PARTS_MAX);
-        assert_int_equal(reply_refuse(SAMPLE_NOW_DATE, refusals[i].status, refusals[i].head_only, &out, &reply), 0);
+        assert_int_equal(reply_refuse(SAMPLE_NOW_DATE, refusals[i].status, refusals[i].head_only, &out, &reply), REPLY_MADE);
         assert_true(slice_equal(buffer_bytes(&out), buffer_bytes(&expected)));
         assert_int_equal(reply.status, refusals[i].status);
-        assert_int_equal(reply.close, refusals[i].close);
         assert_int_equal(reply.body_bytes, refusals[i].head_only ? 0 : page_length(refusals[i].status));
         assert_null(reply.entry);
         buffer_fini(&out);
@@ -671,7 +645,7 @@ int main(void)
         IN_A_WORLD(without_a_descriptor_the_reply_is_503),
         IN_A_WORLD(a_cached_file_gives_its_descriptor_up_for_another),
         IN_A_WORLD(a_cached_file_gives_its_descriptor_up_for_a_look_at_another),
-        cmocka_unit_test(a_refusal_has_its_page_and_ends_what_must_end),
+        cmocka_unit_test(a_refusal_has_its_page_and_ends_the_connection),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

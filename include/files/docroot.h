@@ -1,0 +1,43 @@
+/*
+ * docroot: the files that are served, as one thread sees them: a root that nothing leaves, and a cache of what was found beneath it.
+ */
+#ifndef SHUNT_FILES_DOCROOT_H
+#define SHUNT_FILES_DOCROOT_H
+
+#include "files/cache.h"
+
+enum { DOCROOT_VALID_MS = 1000 }; /* an entry older than this is checked again before use */
+
+struct docroot {
+    int root; /* a directory's fd, see beneath_root(); not owned */
+    struct cache cache;
+    bool assume_cold; /* nothing can be opened without sleeping, as far as we know: for tests of that way */
+};
+
+enum docroot_outcome {
+    DOCROOT_FOUND = 1, /* *entry is what the path is, be it a refusal */
+    DOCROOT_SLEEPS,    /* that can't be told without sleeping: see docroot_look_up */
+    DOCROOT_FULL,      /* no descriptor, or no memory, is left */
+};
+
+/* 0, or -1 with errno. `limits`: NULL for a thread that only ever looks up. */
+int docroot_open(struct docroot *docroot, int root, const struct cache_limits *limits);
+
+/* Drops the cache. Safe on a zeroed docroot. */
+void docroot_close(struct docroot *docroot);
+
+/*
+ * What `path` is (normalised, NUL-ended): from the cache while that can be believed, else by opening it, if that needs no disk.
+ * `found`: what docroot_look_up() made of it, or NULL; its reference is taken over. The entry is valid until the next call; hold it to
+ * keep it.
+ */
+enum docroot_outcome docroot_find(struct docroot *docroot, struct slice path, struct entry *found, uint64_t now_ms,
+                                  struct entry **entry);
+
+/* Opens what `path` is, and may sleep. The entry, whose one reference is the caller's, or NULL when no descriptor or memory is left. */
+struct entry *docroot_look_up(const struct docroot *docroot, struct slice path, uint64_t now_ms);
+
+/* Gives up the descriptors that the cache holds: somebody needs them more. How many there were. */
+uint32_t docroot_shed_files(struct docroot *docroot);
+
+#endif

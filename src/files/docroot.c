@@ -1,0 +1,80 @@
+#include "files/docroot.h"
+
+#include <errno.h>
+
+int docroot_open(struct docroot *docroot, int root, const struct cache_limits *limits)
+{
+    *docroot = (struct docroot){.root = root};
+    return limits == NULL ? 0 : cache_open(&docroot->cache, limits);
+}
+
+void docroot_close(struct docroot *docroot)
+{
+    cache_close(&docroot->cache);
+}
+
+uint32_t docroot_shed_files(struct docroot *docroot)
+{
+    return cache_shed_files(&docroot->cache);
+}
+
+/* Whether something failed for want of a descriptor, and now has one. */
+static bool made_room(struct docroot *docroot)
+{
+    return (errno == EMFILE || errno == ENFILE) && docroot_shed_files(docroot) > 0;
+}
+
+static enum docroot_outcome outcome_of_errno(void)
+{
+    return errno == EAGAIN ? DOCROOT_SLEEPS : DOCROOT_FULL;
+}
+
+/* Keeps a new entry in the cache. */
+static enum docroot_outcome keep(struct docroot *docroot, struct slice path, struct entry *made, struct entry **entry)
+{
+    *entry = cache_insert(&docroot->cache, path, made);
+    return *entry == NULL ? DOCROOT_FULL : DOCROOT_FOUND;
+}
+
+static enum docroot_outcome open_now(struct docroot *docroot, struct slice path, uint64_t now_ms, struct entry **entry)
+{
+    struct entry *made = entry_open(docroot->root, path, BENEATH_NOW, now_ms);
+    if (made == NULL && made_room(docroot))
+        made = entry_open(docroot->root, path, BENEATH_NOW, now_ms);
+    return made == NULL ? outcome_of_errno() : keep(docroot, path, made, entry);
+}
+
+/* An entry that has been believed long enough. */
+static enum docroot_outcome check(struct docroot *docroot, struct slice path, uint64_t now_ms, struct entry **entry)
+{
+    enum entry_check checked = entry_check(*entry, docroot->root, path, BENEATH_NOW);
+    if (checked == ENTRY_HOLDS) {
+        (*entry)->checked_ms = now_ms;
+        return DOCROOT_FOUND;
+    }
+    if (checked == ENTRY_UNKNOWN && errno == EAGAIN)
+        return DOCROOT_SLEEPS;
+    /* It changed; or there was no descriptor to see whether it did, and then opening may find one. */
+    cache_remove(&docroot->cache, *entry);
+    return open_now(docroot, path, now_ms, entry);
+}
+
+enum docroot_outcome docroot_find(struct docroot *docroot, struct slice path, struct entry *found, uint64_t now_ms,
+                                  struct entry **entry)
+{
+    if (found != NULL)
+        return keep(docroot, path, found, entry);
+    if (docroot->assume_cold)
+        return DOCROOT_SLEEPS;
+    *entry = cache_find(&docroot->cache, path);
+    if (*entry == NULL)
+        return open_now(docroot, path, now_ms, entry);
+    if (now_ms - (*entry)->checked_ms < DOCROOT_VALID_MS)
+        return DOCROOT_FOUND;
+    return check(docroot, path, now_ms, entry);
+}
+
+struct entry *docroot_look_up(const struct docroot *docroot, struct slice path, uint64_t now_ms)
+{
+    return entry_open(docroot->root, path, BENEATH_WAIT, now_ms);
+}
