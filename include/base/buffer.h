@@ -1,8 +1,8 @@
 /*
  * buffer: bytes that wait, in one growing piece of memory.
  *
- * Appended at the end, consumed from the front. A buffer that was never appended to holds no memory, and so does one that
- * was closed: an idle connection has two of them and pays only for the words below.
+ * Appended at the end, consumed from the front. A buffer that was never appended to holds no memory, and so does one
+ * that was closed: an idle connection has two of them and pays only for the words below.
  */
 #ifndef SHUNT_BASE_BUFFER_H
 #define SHUNT_BASE_BUFFER_H
@@ -46,7 +46,8 @@ static inline size_t buffer_room(const struct buffer *b)
     return b->size - b->end;
 }
 
-/* Where the next appended byte goes: for recv() and formatting in place, at most buffer_room() bytes, then buffer_extend. */
+/* Where the next appended byte goes: for recv() and formatting in place, at most buffer_room() bytes, then
+ * buffer_extend. */
 static inline char *buffer_tail(const struct buffer *b)
 {
     return b->bytes + b->end;

@@ -1,5 +1,6 @@
 /*
- * hash: SipHash-1-3 (Aumasson and Bernstein, "SipHash: a fast short-input PRF"), for tables whose keys a peer can choose.
+ * hash: SipHash-1-3 (Aumasson and Bernstein, "SipHash: a fast short-input PRF"), for tables whose keys a peer can
+ * choose.
  *
  * Who doesn't know the key can't make keys that collide. A cheaper mix would let anyone fill one bucket.
  */

@@ -1,8 +1,8 @@
 /*
  * ring: bytes from one thread to one other, without a lock. The access log of a worker goes through one.
  *
- * One thread puts, one takes; each side writes its own index and reads the other's. A record is put whole or not at all,
- * so a full ring costs the producer a line, never a wait: what did not fit is counted.
+ * One thread puts, one takes; each side writes its own index and reads the other's. A record is put whole or not at
+ * all, so a full ring costs the producer a line, never a wait: what did not fit is counted.
  */
 #ifndef SHUNT_BASE_RING_H
 #define SHUNT_BASE_RING_H
@@ -13,10 +13,10 @@
 #include <stdint.h>
 
 struct ring {
-    char *bytes; /* owned */
-    uint64_t size; /* a power of two */
-    _Alignas(64) _Atomic uint64_t put; /* bytes ever put; written by the producer */
-    _Atomic uint64_t lost;             /* records that did not fit; written by the producer */
+    char *bytes;                         /* owned */
+    uint64_t size;                       /* a power of two */
+    _Alignas(64) _Atomic uint64_t put;   /* bytes ever put; written by the producer */
+    _Atomic uint64_t lost;               /* records that did not fit; written by the producer */
     _Alignas(64) _Atomic uint64_t taken; /* bytes ever taken; written by the consumer */
 };
 

@@ -1,9 +1,9 @@
 /*
  * conn: one connection's life: read, reply, write, and what it needs next.
  *
- * A connection knows no thread. conn_read, conn_write and conn_block each do as much as the socket (or the disk) gives at
- * once, and return the stage that the connection needs next; whoever called routes it there. Between two calls it is described
- * wholly by the struct below, so that any thread may make the next one.
+ * A connection knows no thread. conn_read, conn_write and conn_block each do as much as the socket (or the disk) gives
+ * at once, and return the stage that the connection needs next; whoever called routes it there. Between two calls it is
+ * described wholly by the struct below, so that any thread may make the next one.
  *
  *                 bytes, none of a head ─────► IDLE ◄──────────────┐
  *   FRESH ──►  some of a head ───────────────► HEAD ──► 408        │ all sent
@@ -11,8 +11,9 @@
  *              a whole request ──────────────► REPLY ──────────────┤
  *                                                └─ last reply ──► LINGER ──► closed
  *
- * A connection that waits for its next request holds no memory but the struct: bytes live in the thread's scratch buffers,
- * and only what is left over, of a request or of a reply in pieces, moves into buffers of the connection's own.
+ * A connection that waits for its next request holds no memory but the struct: bytes live in the thread's scratch
+ * buffers, and only what is left over, of a request or of a reply in pieces, moves into buffers of the connection's
+ * own.
  */
 #ifndef SHUNT_CONN_CONN_H
 #define SHUNT_CONN_CONN_H
@@ -50,11 +51,11 @@ struct conn_record; /* what the access log will say of a reply that isn't finish
 
 struct conn {
     int fd;
-    uint16_t home;      /* the worker that it was given to */
-    uint8_t stage;      /* enum stage: what runs at its next event */
-    uint8_t phase;      /* enum conn_phase */
-    uint32_t interest;  /* what its poller was last told */
-    int unsent;         /* bytes the peer had not acknowledged when last looked, see conn_takes() */
+    uint16_t home;     /* the worker that it was given to */
+    uint8_t stage;     /* enum stage: what runs at its next event */
+    uint8_t phase;     /* enum conn_phase */
+    uint32_t interest; /* what its poller was last told */
+    int unsent;        /* bytes the peer had not acknowledged when last looked, see conn_takes() */
     struct socket_peer peer;
 
     bool pending;   /* `in` may hold whole requests: don't wait for more bytes */
@@ -79,8 +80,8 @@ struct conn {
 /* A connection just accepted. Can't fail. `refused`: there are too many. */
 void conn_open(struct conn *c, int fd, const struct socket_peer *peer, uint16_t home, bool refused);
 
-/* Gives back all that it holds, and logs a reply that was cut off. On any thread. The descriptor is the caller's to close, once
- * nobody is the connection's owner any more. */
+/* Gives back all that it holds, and logs a reply that was cut off. On any thread. The descriptor is the caller's to
+ * close, once nobody is the connection's owner any more. */
 void conn_fini(struct conn *c, struct conn_env *env);
 
 enum stage conn_read(struct conn *c, struct conn_env *env);
@@ -96,11 +97,12 @@ uint32_t conn_patience(const struct conn *c, const struct conn_limits *limits);
 /* Whether the peer has acknowledged bytes since the last call: it is slow, but it takes. */
 bool conn_takes(struct conn *c);
 
-/* Its deadline has passed: tells the peer (408) where that helps, and shuts the socket down. The event that follows makes
- * conn_read or conn_write return STAGE_CLOSE. Never closes: the descriptor may be on its way into a poller. */
+/* Its deadline has passed: tells the peer (408) where that helps, and shuts the socket down. The event that follows
+ * makes conn_read or conn_write return STAGE_CLOSE. Never closes: the descriptor may be on its way into a poller. */
 void conn_expire(struct conn *c, struct conn_env *env);
 
-/* How long it has waited without a request or a reply in the making, in milliseconds; 0 when it is busy. `deadline_ms`: its own. */
+/* How long it has waited without a request or a reply in the making, in milliseconds; 0 when it is busy. `deadline_ms`:
+ * its own. */
 uint64_t conn_idle_ms(const struct conn *c, const struct conn_limits *limits, uint64_t deadline_ms, uint64_t now_ms);
 
 #endif

@@ -1,5 +1,6 @@
 /*
- * env: what a thread lends to the connections that it runs: limits, the time, scratch buffers, a way to reply, and a log.
+ * env: what a thread lends to the connections that it runs: limits, the time, scratch buffers, a way to reply, and a
+ * log.
  */
 #ifndef SHUNT_CONN_ENV_H
 #define SHUNT_CONN_ENV_H
@@ -13,12 +14,12 @@ enum { ENV_SCRATCH = 65536 }; /* bytes received at once, at least; and bytes of 
 /* The limits of a connection; the same for all, and they never change. Times in milliseconds, defaults in brackets. */
 struct conn_limits {
     struct request_limits request;
-    uint32_t body_max;      /* bytes of a request body that are read and discarded [1 MiB]; more is 413, and the end */
-    uint32_t turn_bytes;    /* bytes a connection may send before others get their turn [2 MiB] */
-    uint32_t head_ms;       /* for a complete request head, from its first byte or from accept [10 s] */
-    uint32_t keepalive_ms;  /* between requests, and for a request body [60 s] */
-    uint32_t send_ms;       /* for a peer that takes nothing at all [60 s] */
-    bool assume_cold;       /* treat every file as if it weren't in the page cache: for tests of that way */
+    uint32_t body_max;     /* bytes of a request body that are read and discarded [1 MiB]; more is 413, and the end */
+    uint32_t turn_bytes;   /* bytes a connection may send before others get their turn [2 MiB] */
+    uint32_t head_ms;      /* for a complete request head, from its first byte or from accept [10 s] */
+    uint32_t keepalive_ms; /* between requests, and for a request body [60 s] */
+    uint32_t send_ms;      /* for a peer that takes nothing at all [60 s] */
+    bool assume_cold;      /* treat every file as if it weren't in the page cache: for tests of that way */
 };
 
 /* What a thread lends to the connections that it runs. */
@@ -33,8 +34,8 @@ struct conn_env {
     bool logged;           /* set when a line was put: the logger may have to be told */
     bool log_full;         /* set when the ring is more than half full: the logger must be told at once */
     struct log_gate gate;  /* for messages about files */
-    bool draining; /* the server is stopping: every reply is a connection's last */
-    bool rearm;    /* set by the calls below when the connection's deadline is to be counted from now */
+    bool draining;         /* the server is stopping: every reply is a connection's last */
+    bool rearm;            /* set by the calls below when the connection's deadline is to be counted from now */
 };
 
 /* 0, or -1 with errno ENOMEM; what was made so far is conn_env_close's. `access`: NULL for no log. */

@@ -12,8 +12,8 @@ struct conn_turn {
     size_t left;
 };
 
-/* Sends what is in `head` (consumed as it goes) and then of the body, as much as the socket and the turn take. IO_AGAIN with
- * c->cold set: the body's next bytes must be read from the disk first. */
+/* Sends what is in `head` (consumed as it goes) and then of the body, as much as the socket and the turn take. IO_AGAIN
+ * with c->cold set: the body's next bytes must be read from the disk first. */
 enum io conn_send(struct conn *c, struct conn_env *env, struct buffer *head, struct conn_turn *turn);
 
 /* The stage for a reply that isn't all sent: what is left of `head` becomes the connection's. */

@@ -1,13 +1,13 @@
 /*
  * table: every connection that can be, by its descriptor's number; and who owns it.
  *
- * A connection has one owner at every instant: the thread that may touch it. To pass it on, the old owner stores a fresh deadline and
- * the new owner, with release order, before the socket is registered with the new owner's poller; from that store on it must not
- * touch the connection again. An event carries descriptor and generation: it is the new owner's only if both still hold, so
- * events of a socket that was passed or closed meanwhile fall on the floor.
+ * A connection has one owner at every instant: the thread that may touch it. To pass it on, the old owner stores a
+ * fresh deadline and the new owner, with release order, before the socket is registered with the new owner's poller;
+ * from that store on it must not touch the connection again. An event carries descriptor and generation: it is the new
+ * owner's only if both still hold, so events of a socket that was passed or closed meanwhile fall on the floor.
  *
- * The slots lie apart from the connections, small and flat, since each worker walks them once a second for its own that are past
- * their deadline. Memory is committed as descriptors are used.
+ * The slots lie apart from the connections, small and flat, since each worker walks them once a second for its own that
+ * are past their deadline. Memory is committed as descriptors are used.
  */
 #ifndef SHUNT_CONN_TABLE_H
 #define SHUNT_CONN_TABLE_H
@@ -16,8 +16,9 @@
 
 #include <stdatomic.h>
 
-#define OWNER_NOBODY 0u              /* owners are numbered from 1 */
-#define OWNER_STRANDED 0x80000000u /* with an owner's number: it stands in no poller, the owner's next sweep ends it */
+#define OWNER_NOBODY   0u          /* owners are numbered from 1 */
+#define OWNER_STRANDED 0x80000000u /* with an owner's number: it stands in no poller, the owner's next sweep ends it   \
+                                    */
 
 struct conn_slot {
     _Atomic uint64_t deadline_ms; /* monotonic; 0: none */
@@ -28,8 +29,8 @@ struct conn_slot {
 struct conn_table {
     struct conn *conns; /* mapped, `size` of them */
     struct conn_slot *slots;
-    int size;          /* descriptors 0 … size - 1 have a place */
-    _Atomic int top;   /* one past the largest descriptor ever used */
+    int size;        /* descriptors 0 … size - 1 have a place */
+    _Atomic int top; /* one past the largest descriptor ever used */
 };
 
 /* 0, or -1 with errno ENOMEM. */
@@ -60,7 +61,8 @@ static inline void conn_table_set_deadline(struct conn_table *table, int fd, uin
     atomic_store_explicit(&table->slots[fd].deadline_ms, deadline_ms, memory_order_relaxed);
 }
 
-/* The connection could not be registered with its new owner's poller. By whoever passed it: the one thing allowed after that. */
+/* The connection could not be registered with its new owner's poller. By whoever passed it: the one thing allowed after
+ * that. */
 static inline void conn_table_strand(struct conn_table *table, int fd, uint32_t owner)
 {
     atomic_store_explicit(&table->slots[fd].owner, owner | OWNER_STRANDED, memory_order_release);

@@ -1,8 +1,8 @@
 /*
  * cache: a worker's own table of entries by normalised path. One thread uses it, so it has no lock.
  *
- * It is bounded in entries, bytes and open files; the least recently used goes first. Failures are values like others: a
- * path that isn't there is remembered too. How long an entry may be believed is the docroot's affair (checked_ms).
+ * It is bounded in entries, bytes and open files; the least recently used goes first. Failures are values like others:
+ * a path that isn't there is remembered too. How long an entry may be believed is the docroot's affair (checked_ms).
  */
 #ifndef SHUNT_FILES_CACHE_H
 #define SHUNT_FILES_CACHE_H
@@ -41,8 +41,8 @@ void cache_close(struct cache *cache);
 /* The entry of this path, now the most recently used one, or NULL. The reference stays the cache's. */
 struct entry *cache_find(struct cache *cache, struct slice path);
 
-/* Puts an entry in, in the place of any other of the same path, and takes over the caller's reference. The entry is valid until the
- * next call. NULL, with the reference dropped and errno ENOMEM, when there is no memory for it. */
+/* Puts an entry in, in the place of any other of the same path, and takes over the caller's reference. The entry is
+ * valid until the next call. NULL, with the reference dropped and errno ENOMEM, when there is no memory for it. */
 struct entry *cache_insert(struct cache *cache, struct slice path, struct entry *entry);
 
 /* Takes an entry out and drops the cache's reference. */

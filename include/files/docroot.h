@@ -1,5 +1,6 @@
 /*
- * docroot: the files that are served, as one thread sees them: a root that nothing leaves, and a cache of what was found beneath it.
+ * docroot: the files that are served, as one thread sees them: a root that nothing leaves, and a cache of what was
+ * found beneath it.
  */
 #ifndef SHUNT_FILES_DOCROOT_H
 #define SHUNT_FILES_DOCROOT_H
@@ -27,14 +28,15 @@ int docroot_open(struct docroot *docroot, int root, const struct cache_limits *l
 void docroot_close(struct docroot *docroot);
 
 /*
- * What `path` is (normalised, NUL-ended): from the cache while that can be believed, else by opening it, if that needs no disk.
- * `found`: what docroot_look_up() made of it, or NULL; its reference is taken over. The entry is valid until the next call; hold it to
- * keep it.
+ * What `path` is (normalised, NUL-ended): from the cache while that can be believed, else by opening it, if that needs
+ * no disk. `found`: what docroot_look_up() made of it, or NULL; its reference is taken over. The entry is valid until
+ * the next call; hold it to keep it.
  */
 enum docroot_outcome docroot_find(struct docroot *docroot, struct slice path, struct entry *found, uint64_t now_ms,
                                   struct entry **entry);
 
-/* Opens what `path` is, and may sleep. The entry, whose one reference is the caller's, or NULL when no descriptor or memory is left. */
+/* Opens what `path` is, and may sleep. The entry, whose one reference is the caller's, or NULL when no descriptor or
+ * memory is left. */
 struct entry *docroot_look_up(const struct docroot *docroot, struct slice path, uint64_t now_ms);
 
 /* Gives up the descriptors that the cache holds: somebody needs them more. How many there were. */

@@ -1,11 +1,12 @@
 /*
- * entry: what one normalised path turned out to be: a file ready to be sent, a directory to be redirected to, a refusal.
+ * entry: what one normalised path turned out to be: a file ready to be sent, a directory to be redirected to, a
+ * refusal.
  *
- * An entry never changes once it is made, but for the words marked as its cache's. So any thread may send from it, and whoever
- * drops the last reference frees it, on whatever thread that is: a connection may end anywhere.
+ * An entry never changes once it is made, but for the words marked as its cache's. So any thread may send from it, and
+ * whoever drops the last reference frees it, on whatever thread that is: a connection may end anywhere.
  *
- * A small file is in memory, whole, right behind its ready-made head; of a larger one the entry keeps an open descriptor.
- * Docroot files are never mapped: a file that shrinks under a mapping is a SIGBUS.
+ * A small file is in memory, whole, right behind its ready-made head; of a larger one the entry keeps an open
+ * descriptor. Docroot files are never mapped: a file that shrinks under a mapping is a SIGBUS.
  */
 #ifndef SHUNT_FILES_ENTRY_H
 #define SHUNT_FILES_ENTRY_H
@@ -34,8 +35,8 @@ struct entry {
     int status; /* 200; 301: a directory asked for without its slash; 403, 404, 500: why there is nothing */
     int fd;     /* the open file of a body that isn't in memory, else -1 */
     struct entry_identity identity;
-    uint64_t size; /* of the body, in bytes */
-    struct slice type; /* static text */
+    uint64_t size;                /* of the body, in bytes */
+    struct slice type;            /* static text */
     struct validators validators; /* the tag points into `tag` */
     char tag[ETAG_MAX];
     char *image;       /* the head of a plain 200, and behind it the body where that is in memory; owned */
@@ -56,15 +57,17 @@ struct entry {
 };
 
 /*
- * Finds out what `path` is: normalised, NUL-ended, beginning with "/"; one that ends in "/" is a directory's, and stands for its
- * index.html. The one way to open a file: containment, kinds of file and permissions are looked at here and nowhere else.
+ * Finds out what `path` is: normalised, NUL-ended, beginning with "/"; one that ends in "/" is a directory's, and
+ * stands for its index.html. The one way to open a file: containment, kinds of file and permissions are looked at here
+ * and nowhere else.
  *
- * The entry, with one reference, which is the caller's; it is never NULL for reasons that lie in the path. NULL with errno:
- * EAGAIN (mode is BENEATH_NOW, and this would have slept), EMFILE, ENFILE, ENOMEM.
+ * The entry, with one reference, which is the caller's; it is never NULL for reasons that lie in the path. NULL with
+ * errno: EAGAIN (mode is BENEATH_NOW, and this would have slept), EMFILE, ENFILE, ENOMEM.
  */
 struct entry *entry_open(int root, struct slice path, enum beneath_mode mode, uint64_t now_ms);
 
-/* Appends what the entry has to say in a head: Content-Type, Last-Modified, ETag, Accept-Ranges. 0, or -1 with errno ENOMEM. */
+/* Appends what the entry has to say in a head: Content-Type, Last-Modified, ETag, Accept-Ranges. 0, or -1 with errno
+ * ENOMEM. */
 int entry_put_fields(const struct entry *entry, struct buffer *head);
 
 enum entry_check {
@@ -75,12 +78,12 @@ enum entry_check {
 
 enum entry_check entry_check(const struct entry *entry, int root, struct slice path, enum beneath_mode mode);
 
-/* Whether the file's bytes from `offset` are in the page cache, as far as a few samples tell: sending them will not wait for a
- * disk. False where the file system can't say. */
+/* Whether the file's bytes from `offset` are in the page cache, as far as a few samples tell: sending them will not
+ * wait for a disk. False where the file system can't say. */
 bool entry_is_hot(const struct entry *entry, uint64_t offset, uint64_t length);
 
-/* What looks of the last second found: the file is in the page cache from `offset` up to the byte returned; 0 if that isn't known.
- * And to tell it of such a look. Both by the thread whose cache the entry is in. */
+/* What looks of the last second found: the file is in the page cache from `offset` up to the byte returned; 0 if that
+ * isn't known. And to tell it of such a look. Both by the thread whose cache the entry is in. */
 uint64_t entry_known_hot(const struct entry *entry, uint64_t offset, uint64_t now_ms);
 void entry_note_hot(struct entry *entry, uint64_t offset, uint64_t upto, uint64_t now_ms);
 

@@ -1,9 +1,10 @@
 /*
- * acceptor: the accept stage. It takes connections from the listeners and hands them to the engine; it reads no peer's bytes.
+ * acceptor: the accept stage. It takes connections from the listeners and hands them to the engine; it reads no peer's
+ * bytes.
  *
- * When there is no room for one more, in this order: the longest idle connections and the caches' files are closed, by their owners;
- * then new connections are accepted into a small reserve and answered 503; then nothing is accepted for a moment, and what comes waits in
- * the listener's backlog. At most one line a second says so.
+ * When there is no room for one more, in this order: the longest idle connections and the caches' files are closed, by
+ * their owners; then new connections are accepted into a small reserve and answered 503; then nothing is accepted for a
+ * moment, and what comes waits in the listener's backlog. At most one line a second says so.
  */
 #ifndef SHUNT_MODEL_ACCEPTOR_H
 #define SHUNT_MODEL_ACCEPTOR_H
@@ -20,7 +21,7 @@ struct acceptor {
     int count;
     int reserve[ENGINE_RESERVE]; /* descriptors of nothing, to be given up when there are no others */
     int reserved;
-    bool paused;         /* the listeners are not being polled */
+    bool paused; /* the listeners are not being polled */
     uint64_t paused_till_ms;
     uint64_t shed_ms;    /* when the owners were last asked to make room */
     uint64_t shed_ended; /* connections that had ended by then */

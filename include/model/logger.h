@@ -1,9 +1,10 @@
 /*
- * logger: one thread that carries the workers' access log lines to a file, so that a slow disk never holds up a request.
+ * logger: one thread that carries the workers' access log lines to a file, so that a slow disk never holds up a
+ * request.
  *
- * Each worker puts whole lines into a ring of its own; a full ring costs lines, which are counted and told. The logger sleeps
- * while all rings are empty, and the worker that first has a line then wakes it. A file that was renamed or removed (logrotate)
- * is opened anew within a second.
+ * Each worker puts whole lines into a ring of its own; a full ring costs lines, which are counted and told. The logger
+ * sleeps while all rings are empty, and the worker that first has a line then wakes it. A file that was renamed or
+ * removed (logrotate) is opened anew within a second.
  */
 #ifndef SHUNT_MODEL_LOGGER_H
 #define SHUNT_MODEL_LOGGER_H
@@ -35,8 +36,8 @@ struct logger {
     uint64_t lost_told;
 };
 
-/* Opens the log ("-": standard output, NULL: none), for at most `most` rings. 0, or -1 with errno; logger_close() is owed either
- * way. */
+/* Opens the log ("-": standard output, NULL: none), for at most `most` rings. 0, or -1 with errno; logger_close() is
+ * owed either way. */
 int logger_open(struct logger *logger, const char *path, int most);
 
 /* A ring for one more thread to put lines into; before the logger starts. NULL with errno ENOMEM. */
@@ -48,8 +49,8 @@ int logger_start(struct logger *logger);
 /* Called by a thread that has put lines into its ring. `now`: the ring is filling, don't wait for the next look. */
 void logger_nudge(struct logger *logger, bool now);
 
-/* Asks the thread to write what there is and to end, and waits for that, but not for longer than `ms`: a log may lie on a disk that is
- * dead. Whether it has ended. True at once where none runs. */
+/* Asks the thread to write what there is and to end, and waits for that, but not for longer than `ms`: a log may lie on
+ * a disk that is dead. Whether it has ended. True at once where none runs. */
 bool logger_flush(struct logger *logger, uint32_t ms);
 
 /* Gives everything back; logger_flush has said that the thread has ended. Safe on a zeroed logger, and to repeat. */

@@ -1,6 +1,6 @@
 /*
- * model: which thread runs which stage of which connection. Four answers are a model; the loop, the handoff and the HTTP engine are
- * the same for all.
+ * model: which thread runs which stage of which connection. Four answers are a model; the loop, the handoff and the
+ * HTTP engine are the same for all.
  */
 #ifndef SHUNT_MODEL_MODEL_H
 #define SHUNT_MODEL_MODEL_H
@@ -13,7 +13,8 @@ struct engine_settings;
 struct model {
     const char *name;
 
-    /* Fills in how many threads there are, where the user left it open: settings->workers, ->writers and ->threads, the sum. */
+    /* Fills in how many threads there are, where the user left it open: settings->workers, ->writers and ->threads, the
+     * sum. */
     void (*settle)(struct engine_settings *settings);
 
     /* What the i-th of those threads is there for. */

@@ -1,6 +1,6 @@
 /*
- * queue: descriptors of connections that wait for a thread, whichever is free first. Bounded by what it was opened for: it can't
- * be full where that is the number of connections there can be.
+ * queue: descriptors of connections that wait for a thread, whichever is free first. Bounded by what it was opened for:
+ * it can't be full where that is the number of connections there can be.
  */
 #ifndef SHUNT_MODEL_QUEUE_H
 #define SHUNT_MODEL_QUEUE_H

@@ -1,6 +1,7 @@
 /*
- * staged: the default model (Carncross, "fast servers"). The main thread accepts; each connection has a read-stage thread, for life,
- * round-robin; what that can't send at once goes to a write-stage thread and comes home when it is sent.
+ * staged: the default model (Carncross, "fast servers"). The main thread accepts; each connection has a read-stage
+ * thread, for life, round-robin; what that can't send at once goes to a write-stage thread and comes home when it is
+ * sent.
  *
  *     accept ──► read 0 … read N-1 ──► write 0 … write M-1
  *                  ▲   │                  │

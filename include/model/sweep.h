@@ -6,8 +6,8 @@
 
 enum { SWEEP_EVERY_MS = 1000 };
 
-/* Ends stranded ones, and shuts down those past their deadline. The event that follows ends them: never closed here, since a connection may have
- * been passed to us a moment ago and its socket be on its way into our poller. */
+/* Ends stranded ones, and shuts down those past their deadline. The event that follows ends them: never closed here,
+ * since a connection may have been passed to us a moment ago and its socket be on its way into our poller. */
 void sweep_deadlines(struct worker *worker);
 
 /* Shuts down up to `count` of the longest idle ones. */

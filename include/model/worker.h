@@ -3,8 +3,9 @@
  *
  *     wait · run the stage of what is ready · route it · once a second, sweep the deadlines
  *
- * A worker runs whatever stage its connections are in: what makes a reader a reader is what is routed to it. It owns the poller
- * that its connections stand in, the scratch that it lends them, and a cache; nothing of it is shared but the words marked so.
+ * A worker runs whatever stage its connections are in: what makes a reader a reader is what is routed to it. It owns
+ * the poller that its connections stand in, the scratch that it lends them, and a cache; nothing of it is shared but
+ * the words marked so.
  */
 #ifndef SHUNT_MODEL_WORKER_H
 #define SHUNT_MODEL_WORKER_H
@@ -43,7 +44,8 @@ struct worker {
 /* `count` zeroed workers, each on cache lines of its own; free() them. NULL with errno ENOMEM. */
 struct worker *worker_array(int count);
 
-/* `place`: a pool's, or NULL for a worker with a poller, whose number as an owner is worker_id(). 0, or -1 with errno. */
+/* `place`: a pool's, or NULL for a worker with a poller, whose number as an owner is worker_id(). 0, or -1 with errno.
+ */
 int worker_open(struct worker *worker, struct engine *engine, const struct place *place, const struct post *post);
 
 /* The number by which the i-th worker of an engine owns connections. */

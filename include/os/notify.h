@@ -1,4 +1,5 @@
-/* notify: what a service manager wants to hear (sd_notify(3)), as datagrams to $NOTIFY_SOCKET. Without one, nothing is done. */
+/* notify: what a service manager wants to hear (sd_notify(3)), as datagrams to $NOTIFY_SOCKET. Without one, nothing is
+ * done. */
 #ifndef SHUNT_OS_NOTIFY_H
 #define SHUNT_OS_NOTIFY_H
 

@@ -37,7 +37,8 @@ int poller_open(struct poller *poller);
 /* Safe on one that was never opened, if both fds are -1. */
 void poller_close(struct poller *poller);
 
-/* Registers fd for `interest` (POLLER_IN, POLLER_OUT, both, or 0 for neither). 0, or -1 with errno (EEXIST, ENOMEM, ENOSPC). */
+/* Registers fd for `interest` (POLLER_IN, POLLER_OUT, both, or 0 for neither). 0, or -1 with errno (EEXIST, ENOMEM,
+ * ENOSPC). */
 int poller_add(struct poller *poller, int fd, uint32_t interest, uint64_t key);
 
 /* Another interest, or another key, for a registered fd. 0, or -1 with errno. */

@@ -1,5 +1,6 @@
 /*
- * socket: listeners and accepted sockets (socket(7), tcp(7), unix(7)). Every socket here is non-blocking and closed on exec.
+ * socket: listeners and accepted sockets (socket(7), tcp(7), unix(7)). Every socket here is non-blocking and closed on
+ * exec.
  *
  * All that a connection inherits is set on the listener once: TCP_NODELAY, keep-alive probes, and the buffer's size.
  */
@@ -38,8 +39,9 @@ struct socket_options {
     bool defer_accept; /* TCP_DEFER_ACCEPT: accept only when the client has spoken, where the kernel can */
 };
 
-/* Binds and listens. "*:port" is one IPv6 socket that takes IPv4 too, or an IPv4 socket where the machine has no IPv6. A unix
- * socket's file is replaced if nobody listens behind it. The fd, or -1 with errno (EADDRINUSE, EACCES, EADDRNOTAVAIL …). */
+/* Binds and listens. "*:port" is one IPv6 socket that takes IPv4 too, or an IPv4 socket where the machine has no IPv6.
+ * A unix socket's file is replaced if nobody listens behind it. The fd, or -1 with errno (EADDRINUSE, EACCES,
+ * EADDRNOTAVAIL …). */
 int socket_listen(const struct socket_address *address, const struct socket_options *options);
 
 /* The address that a socket is bound to, with the port that the kernel chose. 0, or -1 with errno. */
@@ -58,7 +60,8 @@ int socket_accept(int listener, struct socket_peer *peer);
 /* "127.0.0.1", "::1" (IPv4 in IPv6 as IPv4), "unix:". Ended with NUL; its length. */
 size_t socket_peer_print(const struct socket_peer *peer, char out[SOCKET_NAME_MAX]);
 
-/* One recv(2), repeated if interrupted. IO_DONE with *received (0: the peer has sent its last byte), IO_AGAIN, IO_FAILED. */
+/* One recv(2), repeated if interrupted. IO_DONE with *received (0: the peer has sent its last byte), IO_AGAIN,
+ * IO_FAILED. */
 enum io socket_receive(int sock, void *to, size_t room, size_t *received);
 
 /* One send(2) of all that fits. *sent says how much. Never raises SIGPIPE. */

@@ -17,15 +17,15 @@ struct options {
     const char *listen_text[ACCEPTOR_LISTENERS_MAX]; /* as it was written, for messages */
     int listeners;
     const struct model *model;
-    int workers;  /* 0: one per usable core */
-    int writers;  /* -1: by the number of cores */
+    int workers; /* 0: one per usable core */
+    int writers; /* -1: by the number of cores */
     int blockers;
     int max_connections; /* 0: what the limit on files leaves */
     bool access_log_given;
     const char *access_log; /* a path, "-", or NULL: none */
     bool quiet;
-    int send_buffer;     /* bytes, 0: the kernel's affair */
-    uint32_t stop_ms;    /* for running responses when stopping */
+    int send_buffer;  /* bytes, 0: the kernel's affair */
+    uint32_t stop_ms; /* for running responses when stopping */
     struct conn_limits limits;
 };
 

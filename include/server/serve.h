@@ -1,6 +1,6 @@
 /*
- * serve: the command that everything here is for. Opens the docroot and the listeners, starts the engine, accepts until it is told
- * to stop, and then lets running responses finish.
+ * serve: the command that everything here is for. Opens the docroot and the listeners, starts the engine, accepts until
+ * it is told to stop, and then lets running responses finish.
  */
 #ifndef SHUNT_SERVER_SERVE_H
 #define SHUNT_SERVER_SERVE_H

@@ -34,7 +34,8 @@ struct slice slice_trim(struct slice s)
     return s;
 }
 
-/* Bytes up to the comma that ends the first element, or up to the end. Within quotes a backslash hides the next byte. */
+/* Bytes up to the comma that ends the first element, or up to the end. Within quotes a backslash hides the next byte.
+ */
 static size_t element_length(struct slice list)
 {
     bool quoted = false;

@@ -1,10 +1,12 @@
 /*
- * The stage that may sleep. It leaves its outcome in the connection and sends nothing: whoever gets the connection next goes on as if
- * it had never been away.
+ * The stage that may sleep. It leaves its outcome in the connection and sends nothing: whoever gets the connection next
+ * goes on as if it had never been away.
  */
 #include "conn/steps.h"
 
-enum { WARM_WINDOW = 1 << 20 }; /* bytes read ahead of a cold body: a disk likes one large read better than many small ones */
+enum {
+    WARM_WINDOW = 1 << 20
+}; /* bytes read ahead of a cold body: a disk likes one large read better than many small ones */
 
 /* Reads the body's next window into the page cache. */
 static enum stage warm_body(struct conn *c, struct conn_env *env)
@@ -21,7 +23,8 @@ static enum stage warm_body(struct conn *c, struct conn_env *env)
     return STAGE_WRITE;
 }
 
-/* Finds the file of the first request in hand. The request stays there: the reader parses it again, with `found` beside it. */
+/* Finds the file of the first request in hand. The request stays there: the reader parses it again, with `found` beside
+ * it. */
 static enum stage look_up(struct conn *c, struct conn_env *env)
 {
     struct request request;

@@ -1,9 +1,9 @@
 /*
  * The read stage: bytes in, requests out of them, replies into one buffer, one send.
  *
- * All complete requests that one recv() brought are answered before anything is sent, as long as the replies are small; a
- * body that isn't takes what was gathered before it along. The loop ends when the bytes do, or when something has to be
- * waited for: then what is unread moves into the connection's own buffer, and the next stage is what is waited for.
+ * All complete requests that one recv() brought are answered before anything is sent, as long as the replies are small;
+ * a body that isn't takes what was gathered before it along. The loop ends when the bytes do, or when something has to
+ * be waited for: then what is unread moves into the connection's own buffer, and the next stage is what is waited for.
  */
 #include "conn/steps.h"
 
@@ -75,7 +75,8 @@ static enum step last_reply(struct reading *r)
     return step == STEP_NEXT ? leave(r, conn_end(r->c, r->env)) : step;
 }
 
-/* Answers with a status alone, and ends the connection: nobody can tell where the next request begins, or there must be none. */
+/* Answers with a status alone, and ends the connection: nobody can tell where the next request begins, or there must be
+ * none. */
 static enum step refuse(struct reading *r, const struct request *request, int status)
 {
     struct reply reply;
@@ -103,8 +104,9 @@ static bool has_body(const struct request *request)
     return request->chunked || request->content_length > 0;
 }
 
-/* Whether the connection ends after this request, whatever its sender wants. A chunked body, and one that its sender may hold back
- * because it has our final answer already (RFC 9110 10.1.1), are not read: they could be taken for the next request. */
+/* Whether the connection ends after this request, whatever its sender wants. A chunked body, and one that its sender
+ * may hold back because it has our final answer already (RFC 9110 10.1.1), are not read: they could be taken for the
+ * next request. */
 static bool must_close(const struct reading *r, const struct request *request)
 {
     return r->env->draining || !request->keep_alive || request->chunked ||
@@ -216,9 +218,7 @@ static enum stage settle(struct reading *r)
         return r->next;
     if (!keep_unread(r, false))
         return STAGE_CLOSE;
-    enum conn_phase phase = c->discard > 0                ? PHASE_BODY
-                            : buffer_length(&c->in) > 0   ? PHASE_HEAD
-                                                          : PHASE_IDLE;
+    enum conn_phase phase = c->discard > 0 ? PHASE_BODY : buffer_length(&c->in) > 0 ? PHASE_HEAD : PHASE_IDLE;
     /* A head or a body has one deadline for all its pieces. */
     if (r->answered || c->phase != phase)
         conn_enter(c, r->env, phase);
@@ -253,7 +253,8 @@ static enum stage linger(struct conn *c, struct conn_env *env)
     return STAGE_CLOSE;
 }
 
-/* More of a head without a line's end says nothing new, short of the limits: don't parse it all again for every byte. */
+/* More of a head without a line's end says nothing new, short of the limits: don't parse it all again for every byte.
+ */
 static bool is_mid_line(const struct conn *c, const struct conn_env *env, struct slice fresh)
 {
     return c->phase == PHASE_HEAD && buffer_length(&c->in) + fresh.len < env->limits->request.line_max &&

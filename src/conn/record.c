@@ -21,7 +21,8 @@ static void put_line(struct conn_env *env, const struct conn *c, struct logline 
     env->log_full |= ring_is_filling(env->access);
 }
 
-static struct logline line_of(const struct conn_env *env, const struct request *request, int status, uint64_t body_bytes)
+static struct logline line_of(const struct conn_env *env, const struct request *request, int status,
+                              uint64_t body_bytes)
 {
     struct logline line = {.second = env->clock.second, .status = status, .body_bytes = body_bytes};
     if (request != NULL) {

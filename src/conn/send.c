@@ -1,8 +1,8 @@
 /*
  * Sending: the head and as much of the body as the socket takes, in one attempt of at most one turn's bytes.
  *
- * Before bytes leave a file, a few samples tell whether they are in the page cache; if not, the connection goes to STAGE_BLOCK
- * for them, so that no thread that polls sockets ever waits for a disk.
+ * Before bytes leave a file, a few samples tell whether they are in the page cache; if not, the connection goes to
+ * STAGE_BLOCK for them, so that no thread that polls sockets ever waits for a disk.
  */
 #include "conn/steps.h"
 

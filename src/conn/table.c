@@ -33,8 +33,8 @@ void conn_table_close(struct conn_table *table)
 static void raise_top(struct conn_table *table, int top)
 {
     int seen = atomic_load_explicit(&table->top, memory_order_relaxed);
-    while (seen < top && !atomic_compare_exchange_weak_explicit(&table->top, &seen, top, memory_order_release,
-                                                                memory_order_relaxed))
+    while (seen < top &&
+           !atomic_compare_exchange_weak_explicit(&table->top, &seen, top, memory_order_release, memory_order_relaxed))
         ;
 }
 

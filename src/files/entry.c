@@ -14,7 +14,7 @@ enum {
     TORN_READS_MAX = 3,        /* a file that changes while it is read is read again so often, then sent from its fd */
     SAMPLE_EVERY = 128 * 1024, /* the kernel reads ahead in pieces of this size */
     WARM_CHUNK = 64 * 1024,
-    HOT_VALID_MS = 1000, /* bytes seen in the page cache are believed to be there for so long */
+    HOT_VALID_MS = 1000,     /* bytes seen in the page cache are believed to be there for so long */
     MTIME_MEANS_NOTHING = 1, /* reproducible builds set 0 or 1: no date to tell anyone */
 };
 
@@ -107,7 +107,8 @@ static int open_path(int root, struct slice path, enum beneath_mode mode)
     return beneath_open(root, name, mode);
 }
 
-/* One read at an offset; in BENEATH_NOW one that doesn't sleep. Bytes, or -1 with errno, EAGAIN where it would have slept. */
+/* One read at an offset; in BENEATH_NOW one that doesn't sleep. Bytes, or -1 with errno, EAGAIN where it would have
+ * slept. */
 static ssize_t read_some(const struct entry *entry, char *to, size_t len, off_t offset, enum beneath_mode mode)
 {
     if (mode == BENEATH_WAIT || entry->never_cold)
@@ -150,8 +151,8 @@ static void describe(struct entry *entry, struct slice path)
 {
     entry->type = media_type(path.at[path.len - 1] == '/' ? index_name : path);
     struct timespec modified = entry->identity.modified;
-    entry->validators.etag = (struct slice){
-        entry->tag, etag_format(modified.tv_sec, (uint32_t)modified.tv_nsec, entry->size, entry->tag)};
+    entry->validators.etag =
+        (struct slice){entry->tag, etag_format(modified.tv_sec, (uint32_t)modified.tv_nsec, entry->size, entry->tag)};
     entry->validators.last_modified = modified.tv_sec;
     entry->validators.has_last_modified = modified.tv_sec > MTIME_MEANS_NOTHING;
 }

@@ -5,12 +5,12 @@
 #include <unistd.h>
 
 enum {
-    BATCH = 64,           /* connections taken from one listener before the others, and signals, are looked at */
-    DRAIN_MAX = 65536,    /* connections taken from a backlog when stopping */
-    SHED_EVERY_MS = 100,  /* how often the owners are asked to shed */
-    SHED_PAUSE_MS = 10,   /* time for them to do it */
-    FULL_PAUSE_MS = 100,  /* when there is no room at all */
-    SHED_PART = 16,       /* of all connections, one in so many is asked to be shed */
+    BATCH = 64,          /* connections taken from one listener before the others, and signals, are looked at */
+    DRAIN_MAX = 65536,   /* connections taken from a backlog when stopping */
+    SHED_EVERY_MS = 100, /* how often the owners are asked to shed */
+    SHED_PAUSE_MS = 10,  /* time for them to do it */
+    FULL_PAUSE_MS = 100, /* when there is no room at all */
+    SHED_PART = 16,      /* of all connections, one in so many is asked to be shed */
 };
 
 static const uint64_t control_key = UINT64_MAX - 1;
@@ -32,7 +32,8 @@ static void empty_reserve(struct acceptor *acceptor)
         close(acceptor->reserve[--acceptor->reserved]);
 }
 
-/* Whether listeners are polled. They stay registered: asking for nothing needs no memory, and can be undone at any time. */
+/* Whether listeners are polled. They stay registered: asking for nothing needs no memory, and can be undone at any
+ * time. */
 static void watch_listeners(struct acceptor *acceptor, uint32_t interest)
 {
     for (int i = 0; i < acceptor->count; i++)
@@ -63,10 +64,12 @@ int acceptor_open(struct acceptor *acceptor, struct engine *engine, const int *l
 static void complain(struct acceptor *acceptor, const char *why, const char *remedy)
 {
     if (log_gate_opens(&acceptor->gate, clock_now_ms()))
-        log_line(LOG_LEVEL_WARNING, "accept: %s: idle connections are closed, some new ones answered 503 (%s)", why, remedy);
+        log_line(LOG_LEVEL_WARNING, "accept: %s: idle connections are closed, some new ones answered 503 (%s)", why,
+                 remedy);
 }
 
-/* Asks the owners to make room, and gives them a moment for it; false when they were asked just now and found nothing to close. */
+/* Asks the owners to make room, and gives them a moment for it; false when they were asked just now and found nothing
+ * to close. */
 static bool make_room(struct acceptor *acceptor)
 {
     struct engine *engine = acceptor->intake.engine;

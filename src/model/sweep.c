@@ -4,8 +4,8 @@
 #include "model/engine.h"
 
 enum {
-    AGES = 128,           /* how finely idle connections are told apart: by seconds, the last for all that are older */
-    SHY_MS = 1000,        /* one that may have an event on its way is left alone so long */
+    AGES = 128,    /* how finely idle connections are told apart: by seconds, the last for all that are older */
+    SHY_MS = 1000, /* one that may have an event on its way is left alone so long */
     EXPIRED_AGAIN_MS = 5000 /* a shut down socket's event comes at once; this is for the case that it doesn't */
 };
 
@@ -36,7 +36,8 @@ static void end_stranded(struct worker *worker)
     for (int fd = 0; (c = next_of(worker, worker->place->id | OWNER_STRANDED, &fd, &deadline_ms)) != NULL; number++)
         worker_end(worker, c);
     if (number > 0)
-        log_line(LOG_LEVEL_ERROR, "%d connections were lost: no memory to watch them, or see fs.epoll.max_user_watches", number);
+        log_line(LOG_LEVEL_ERROR, "%d connections were lost: no memory to watch them, or see fs.epoll.max_user_watches",
+                 number);
 }
 
 static void expire(struct worker *worker, struct conn *c)
@@ -68,7 +69,8 @@ static uint32_t age_of(uint64_t ms)
     return ms / 1000 < AGES ? (uint32_t)(ms / 1000) : AGES - 1;
 }
 
-/* The age from which on at most `count` connections are idle; *younger: how many of the next younger age may go as well. */
+/* The age from which on at most `count` connections are idle; *younger: how many of the next younger age may go as
+ * well. */
 static uint32_t oldest_ages(struct worker *worker, uint32_t count, uint32_t *younger)
 {
     uint32_t number[AGES] = {0}, age = AGES;

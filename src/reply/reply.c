@@ -62,8 +62,8 @@ static int refuse(const struct draft *draft, int status)
     return failed < 0 ? failed : finish_with_page(draft);
 }
 
-/* Location: the same path with its slash, encoded again, and the query as it came. It is only a path, and begins with one
- * slash exactly, so that it can't lead to another host. */
+/* Location: the same path with its slash, encoded again, and the query as it came. It is only a path, and begins with
+ * one slash exactly, so that it can't lead to another host. */
 static int redirect(const struct draft *draft, struct slice path, struct slice query)
 {
     struct buffer *out = draft->out;
@@ -142,7 +142,8 @@ static int put_unsatisfiable(const struct draft *draft, const struct entry *entr
 }
 
 /* Which part of the file is asked for. Range is defined for GET alone (RFC 9110 14.2). */
-static enum range_kind range_wanted(const struct request *request, const struct entry *entry, int64_t now, struct range *part)
+static enum range_kind range_wanted(const struct request *request, const struct entry *entry, int64_t now,
+                                    struct range *part)
 {
     *part = (struct range){0, entry->size};
     if (request->range.at == NULL || request->method != METHOD_GET || (request->repeated & REPEATED_RANGE) ||
@@ -204,8 +205,8 @@ static int judge(const struct replier *replier, const struct request *request, s
     return locate(request, replier->path, path);
 }
 
-static int put_reply(const struct draft *draft, const struct replier *replier, const struct request *request, int status,
-                     struct slice path, struct entry *entry)
+static int put_reply(const struct draft *draft, const struct replier *replier, const struct request *request,
+                     int status, struct slice path, struct entry *entry)
 {
     if (status == 200)
         return reply_with_file(draft, request, entry, replier->clock->second);
@@ -214,8 +215,8 @@ static int put_reply(const struct draft *draft, const struct replier *replier, c
     return refuse(draft, status);
 }
 
-enum reply_outcome reply_make(const struct replier *replier, const struct request *request, struct entry *found, bool last,
-                              struct buffer *out, struct reply *reply)
+enum reply_outcome reply_make(const struct replier *replier, const struct request *request, struct entry *found,
+                              bool last, struct buffer *out, struct reply *reply)
 {
     struct draft draft = {replier->date, request->minor, request->method == METHOD_HEAD, last, out, reply};
     size_t before = buffer_length(out);

@@ -11,9 +11,8 @@ enum { URLS_MAX = 900 }; /* bytes: with the rest, one log line */
 
 static unsigned port_of(const struct socket_address *address)
 {
-    return address->storage.ss_family == AF_INET6
-               ? ntohs(((const struct sockaddr_in6 *)&address->storage)->sin6_port)
-               : ntohs(((const struct sockaddr_in *)&address->storage)->sin_port);
+    return address->storage.ss_family == AF_INET6 ? ntohs(((const struct sockaddr_in6 *)&address->storage)->sin6_port)
+                                                  : ntohs(((const struct sockaddr_in *)&address->storage)->sin_port);
 }
 
 /* Where a browser finds this listener. "*" is every address of the machine: the one to click is localhost. */
@@ -48,12 +47,13 @@ static void show_page(const struct options *options, const struct socket_address
         fprintf(stderr, "  %s  %s%s\n", i == 0 ? "open    " : "        ", url,
                 bound[i].any ? "  (and every other address of this machine)" : "");
     }
-    fprintf(stderr, "  model     %s: %d threads, %d more for slow files; %d connections at most\n", settings->model->name,
-            settings->threads, settings->blockers, settings->connections_max);
+    fprintf(stderr, "  model     %s: %d threads, %d more for slow files; %d connections at most\n",
+            settings->model->name, settings->threads, settings->blockers, settings->connections_max);
     fprintf(stderr, "  stop      Ctrl-C (twice: at once)\n");
 }
 
-void banner_show(const struct options *options, const struct socket_address *bound, const struct engine_settings *settings)
+void banner_show(const struct options *options, const struct socket_address *bound,
+                 const struct engine_settings *settings)
 {
     if (options->quiet)
         return;

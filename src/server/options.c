@@ -71,8 +71,14 @@ struct row {
     long least, most;
 };
 
-#define NUMBER(name, letter, field, least, most) {name, letter, KIND_NUMBER, offsetof(struct options, field), least, most}
-#define SECONDS(name, field) {name, 0, KIND_SECONDS, offsetof(struct options, field), 1, SECONDS_MAX}
+#define NUMBER(name, letter, field, least, most)                                                                       \
+    {                                                                                                                  \
+        name, letter, KIND_NUMBER, offsetof(struct options, field), least, most                                        \
+    }
+#define SECONDS(name, field)                                                                                           \
+    {                                                                                                                  \
+        name, 0, KIND_SECONDS, offsetof(struct options, field), 1, SECONDS_MAX                                         \
+    }
 
 static const struct row rows[] = {
     {"listen", 'l', KIND_LISTEN, 0, 0, 0},
@@ -235,7 +241,8 @@ static void complain(int problem, char **argv)
 static bool take_directory(struct options *options, int argc, char **argv)
 {
     if (optind == argc)
-        log_line(LOG_LEVEL_ERROR, "which directory is to be served? For the one you are in: shunt . (see shunt --help)");
+        log_line(LOG_LEVEL_ERROR,
+                 "which directory is to be served? For the one you are in: shunt . (see shunt --help)");
     else if (optind + 1 < argc)
         log_line(LOG_LEVEL_ERROR, "%s: one directory can be served, and it is %s already (see shunt --help)",
                  argv[optind + 1], argv[optind]);

@@ -38,9 +38,11 @@ static const char *advice(int error)
 {
     switch (error) {
     case EADDRINUSE:
-        return " (something else listens there: stop it, or choose another port with --listen; port 0 picks a free one)";
+        return " (something else listens there: stop it, or choose another port with --listen; port 0 picks a free "
+               "one)";
     case EACCES:
-        return " (ports below 1024 need CAP_NET_BIND_SERVICE, a socket file a directory that we may write to; try --listen 8080)";
+        return " (ports below 1024 need CAP_NET_BIND_SERVICE, a socket file a directory that we may write to; try "
+               "--listen 8080)";
     case EADDRNOTAVAIL:
         return " (this machine has no such address)";
     default:
@@ -92,7 +94,9 @@ static int settle(struct server *server)
         .pin = true,
         .cache_bytes = CACHE_BYTES,
         .cache_entries = CACHE_ENTRIES,
-        .access_log = options->access_log_given ? options->access_log : isatty(STDOUT_FILENO) ? "-" : NULL,
+        .access_log = options->access_log_given ? options->access_log
+                      : isatty(STDOUT_FILENO)   ? "-"
+                                                : NULL,
         .root = server->root,
         .limits = options->limits,
     };
@@ -102,7 +106,8 @@ static int settle(struct server *server)
     settings->model->settle(settings);
     int most = engine_connections_max(settings->files_max, settings->threads + settings->blockers);
     if (most < 1) {
-        log_line(LOG_LEVEL_ERROR, "this process may open %d files, too few for %d threads: raise ulimit -n, or LimitNOFILE=",
+        log_line(LOG_LEVEL_ERROR,
+                 "this process may open %d files, too few for %d threads: raise ulimit -n, or LimitNOFILE=",
                  settings->files_max, settings->threads + settings->blockers);
         return -1;
     }

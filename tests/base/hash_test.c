@@ -2,12 +2,13 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+
 #include <cmocka.h>
 
 static const struct hash_key counting = {0x0706050403020100, 0x0f0e0d0c0b0a0908};
 
-/* Key 00 01 … 0f, input 00 01 … as in the paper's appendix, with one and three rounds instead of two and four. The values are those of
- * another implementation, which gives the paper's own for its rounds. */
+/* Key 00 01 … 0f, input 00 01 … as in the paper's appendix, with one and three rounds instead of two and four. The
+ * values are those of another implementation, which gives the paper's own for its rounds. */
 static void known_inputs_have_known_values(void **state)
 {
     (void)state;
@@ -15,14 +16,8 @@ static void known_inputs_have_known_values(void **state)
         size_t len;
         uint64_t want;
     } rows[] = {
-        {0, 0xabac0158050fc4dc},
-        {1, 0xc9f49bf37d57ca93},
-        {7, 0xd3927d989bb11140},
-        {8, 0x369095118d299a8e},
-        {9, 0x25a48eb36c063de4},
-        {15, 0xd320d86d2a519956},
-        {16, 0xcc4fdd1a7d908b66},
-        {63, 0x9d199062b7bbb3a8},
+        {0, 0xabac0158050fc4dc}, {1, 0xc9f49bf37d57ca93},  {7, 0xd3927d989bb11140},  {8, 0x369095118d299a8e},
+        {9, 0x25a48eb36c063de4}, {15, 0xd320d86d2a519956}, {16, 0xcc4fdd1a7d908b66}, {63, 0x9d199062b7bbb3a8},
     };
     char input[64];
     for (size_t i = 0; i < sizeof input; i++)
@@ -40,7 +35,8 @@ static void the_key_changes_every_value(void **state)
                     hash_bytes(other, (struct slice){"/a/path/of/sorts", len}));
 }
 
-/* Words whose highest bits cancel each other: whatever the key, a mix by multiplication alone takes these two for one. */
+/* Words whose highest bits cancel each other: whatever the key, a mix by multiplication alone takes these two for one.
+ */
 static void differences_in_the_highest_bits_do_not_cancel(void **state)
 {
     (void)state;

@@ -3,6 +3,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
+
 #include <cmocka.h>
 
 static void assert_slice(struct slice got, const char *want, const char *sentence)
@@ -83,10 +84,8 @@ static void a_list_is_cut_at_its_commas(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(slices_are_equal_byte_by_byte),
-        cmocka_unit_test(folding_knows_ascii_letters_only),
-        cmocka_unit_test(a_start_is_no_longer_than_the_whole),
-        cmocka_unit_test(white_space_at_the_ends_is_trimmed),
+        cmocka_unit_test(slices_are_equal_byte_by_byte),       cmocka_unit_test(folding_knows_ascii_letters_only),
+        cmocka_unit_test(a_start_is_no_longer_than_the_whole), cmocka_unit_test(white_space_at_the_ends_is_trimmed),
         cmocka_unit_test(a_list_is_cut_at_its_commas),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

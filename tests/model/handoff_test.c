@@ -1,10 +1,10 @@
 /*
  * The handoff contract, with handoffs forced at every point, for the thread sanitizer above all.
  *
- * A whole engine runs in this process. Clients of several kinds ask it for files of all the sizes that are treated differently, and
- * compare every byte. The rows make connections change threads where they otherwise would not: turns of a few bytes send
- * each reply in pieces through the write stage, small socket buffers stop them anywhere, and `assume_cold` sends every request,
- * and every window of every body, through the pool that may sleep.
+ * A whole engine runs in this process. Clients of several kinds ask it for files of all the sizes that are treated
+ * differently, and compare every byte. The rows make connections change threads where they otherwise would not: turns
+ * of a few bytes send each reply in pieces through the write stage, small socket buffers stop them anywhere, and
+ * `assume_cold` sends every request, and every window of every body, through the pool that may sleep.
  */
 #include "base/clock.h"
 #include "lib/tree.h"
@@ -22,6 +22,7 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
 #include <cmocka.h>
 
 enum { FILES_MAX = 512, SOCKET_BUFFER = 4096, PATIENCE_MS = 20000 };
@@ -161,7 +162,8 @@ static void ask(struct client *client)
             client->random = client->random * 1103515245 + 12345;
             client->asked[i] = (int)(client->random >> 16) % FILES;
         } while (files[client->asked[i]].size > client->row->largest);
-        int len = snprintf(request, sizeof request, "GET /%s HTTP/1.1\r\nHost: h\r\n\r\n", files[client->asked[i]].path);
+        int len =
+            snprintf(request, sizeof request, "GET /%s HTTP/1.1\r\nHost: h\r\n\r\n", files[client->asked[i]].path);
         buffer_append(&client->out, (struct slice){request, (size_t)len});
     }
 }
@@ -181,7 +183,8 @@ static bool take_reply(struct client *client, int number)
         snprintf(client->problem, sizeof client->problem, "reply %d (%s): a wrong head", number, file->path);
     for (size_t i = 0; i < file->size && client->problem[0] == '\0'; i++)
         if ((unsigned char)end[4 + i] != tree_byte(i))
-            snprintf(client->problem, sizeof client->problem, "reply %d (%s): byte %zu is wrong", number, file->path, i);
+            snprintf(client->problem, sizeof client->problem, "reply %d (%s): byte %zu is wrong", number, file->path,
+                     i);
     buffer_consume(&client->in, (size_t)(end - bytes.at) + 4 + file->size);
     return client->problem[0] == '\0';
 }
@@ -238,7 +241,8 @@ static void every_byte_arrives_wherever_the_connection_changes_threads(void **st
     pthread_t threads[8];
     open_fixture(&f, row);
     for (int i = 0; i < row->clients; i++) {
-        clients[i] = (struct client){.row = row, .sock = connect_to(&f, row->small_buffers), .random = (unsigned)i * 77 + 1};
+        clients[i] =
+            (struct client){.row = row, .sock = connect_to(&f, row->small_buffers), .random = (unsigned)i * 77 + 1};
         clients[i].asked = calloc((size_t)row->requests, sizeof(int));
         assert_int_equal(pthread_create(&threads[i], NULL, run_client, &clients[i]), 0);
     }
@@ -261,7 +265,8 @@ struct vandal {
     unsigned random;
 };
 
-/* Opens connections, asks for much, and goes away at any moment: with a reset, with bytes unread, in the middle of a head. */
+/* Opens connections, asks for much, and goes away at any moment: with a reset, with bytes unread, in the middle of a
+ * head. */
 static void *run_vandal(void *arg)
 {
     static const char requests[] = "GET /large HTTP/1.1\r\nHost: h\r\n\r\nGET /in-file HTTP/1.1\r\nHost: h\r\n\r\n"
@@ -381,8 +386,8 @@ int main(void)
     signal(SIGPIPE, SIG_IGN); /* sendfile(2) has no flag for it, see os/sendfile.h */
     for (int i = 0; i < ROWS; i++) {
         void *row = (void *)(uintptr_t)&rows[i];
-        tests[i] = (struct CMUnitTest){rows[i].sentence, every_byte_arrives_wherever_the_connection_changes_threads, NULL,
-                                       NULL, row};
+        tests[i] = (struct CMUnitTest){rows[i].sentence, every_byte_arrives_wherever_the_connection_changes_threads,
+                                       NULL, NULL, row};
     }
     const struct CMUnitTest more[] = {
         cmocka_unit_test(peers_that_vanish_anywhere_leave_nothing_behind),
