@@ -140,9 +140,7 @@ static bool is_served(const struct request *request)
 static enum step answer(struct reading *r, const struct request *request, size_t head_len)
 {
     struct conn *c = r->c;
-    struct entry *found = c->found;
-    bool out_of_files = c->looked_up && found == NULL;
-    c->found = NULL;
+    bool out_of_files = c->looked_up && c->found == NULL;
     c->looked_up = false;
     if (out_of_files)
         docroot_shed_files(r->env->replier.docroot); /* for the next who asks */
@@ -151,6 +149,8 @@ static enum step answer(struct reading *r, const struct request *request, size_t
     if (is_served(request) && request->content_length > r->env->limits->body_max)
         return refuse(r, request, 413);
     struct reply reply;
+    struct entry *found = c->found;
+    c->found = NULL;
     c->closing = must_close(r, request);
     switch (reply_make(&r->env->replier, request, found, c->closing, r->out, &reply)) {
     case REPLY_SLEEPS:

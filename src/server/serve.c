@@ -136,13 +136,22 @@ static int start(struct server *server)
     return -1;
 }
 
+/* Whether a signal means the end. A hangup does where somebody's terminal went away; a service is told so by habit. */
+static bool stops(int signal)
+{
+    if (signal != SIGHUP || isatty(STDERR_FILENO))
+        return signal != 0;
+    log_line(LOG_LEVEL_INFO, "SIGHUP: there is nothing to reload; the access log follows its file by itself");
+    return false;
+}
+
 /* Lets running responses finish, until the time is up. False when a second signal came instead. */
 static bool drain(struct server *server)
 {
     uint64_t until_ms = clock_now_ms() + server->options->stop_ms;
     engine_drain(&server->engine);
     while (intake_connections(&server->acceptor.intake, 0) > 0 && clock_now_ms() < until_ms) {
-        if (signals_take(server->signals) != 0)
+        if (stops(signals_take(server->signals)))
             return false;
         usleep(DRAIN_LOOK_MS * 1000);
     }
@@ -156,15 +165,6 @@ static void remove_socket_files(const struct server *server)
         if (address->storage.ss_family == AF_UNIX)
             unlink(((const struct sockaddr_un *)&address->storage)->sun_path);
     }
-}
-
-/* Whether a signal means the end. A hangup does where somebody's terminal went away; a service is told so by habit. */
-static bool stops(int signal)
-{
-    if (signal != SIGHUP || isatty(STDERR_FILENO))
-        return signal != 0;
-    log_line(LOG_LEVEL_INFO, "SIGHUP: there is nothing to reload; the access log follows its file by itself");
-    return false;
 }
 
 static int run(struct server *server)
