@@ -1,0 +1,155 @@
+#include "files/docroot.h"
+
+#include "lib/tree.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+enum { NOW = 1000000 };
+
+static const struct tree_row files[] = {
+    {TREE_FILE, "small", "small", 0},
+    {TREE_FILE, "large", NULL, ENTRY_BODY_MAX + 1},
+    {TREE_FILE, "other", "other", 0},
+};
+
+struct world {
+    struct tree tree;
+    struct docroot docroot;
+};
+
+static void open_world(struct world *w)
+{
+    const struct cache_limits limits = {.entries = 16, .bytes = 1 << 20, .files = 4};
+    tree_open(&w->tree, files, sizeof files / sizeof *files);
+    int root = beneath_root(w->tree.path);
+    assert_true(root >= 0);
+    assert_int_equal(docroot_open(&w->docroot, root, &limits), 0);
+}
+
+static void close_world(struct world *w)
+{
+    close(w->docroot.root);
+    docroot_close(&w->docroot);
+    tree_close(&w->tree);
+}
+
+/* Finds a path, by way of a look that may sleep where one is needed. */
+static struct entry *find(struct world *w, const char *path, uint64_t now_ms)
+{
+    struct entry *entry;
+    enum docroot_outcome outcome = docroot_find(&w->docroot, slice_of(path), NULL, now_ms, &entry);
+    if (outcome == DOCROOT_SLEEPS) {
+        struct entry *found = docroot_look_up(&w->docroot, slice_of(path), now_ms);
+        assert_non_null(found);
+        outcome = docroot_find(&w->docroot, slice_of(path), found, now_ms, &entry);
+    }
+    assert_int_equal(outcome, DOCROOT_FOUND);
+    return entry;
+}
+
+static void what_was_found_is_believed_for_a_second(void **state)
+{
+    (void)state;
+    struct world w;
+    open_world(&w);
+    struct entry *first = find(&w, "/small", NOW);
+    tree_add(&w.tree, &(struct tree_row){TREE_FILE, "small", "another size", 0});
+    assert_ptr_equal(find(&w, "/small", NOW + DOCROOT_VALID_MS - 1), first);
+    assert_int_equal(first->size, 5);
+    assert_int_equal(find(&w, "/small", NOW + DOCROOT_VALID_MS)->size, 12);
+    close_world(&w);
+}
+
+static void what_is_unchanged_is_kept_and_believed_anew(void **state)
+{
+    (void)state;
+    struct world w;
+    open_world(&w);
+    struct entry *first = entry_hold(find(&w, "/small", NOW));
+    struct entry *second = find(&w, "/small", NOW + DOCROOT_VALID_MS);
+    assert_int_equal(second->checked_ms, NOW + DOCROOT_VALID_MS);
+    assert_int_equal(second->identity.inode, first->identity.inode);
+    entry_drop(first);
+    close_world(&w);
+}
+
+static void where_all_is_cold_every_path_sleeps_until_it_is_looked_up(void **state)
+{
+    (void)state;
+    struct world w;
+    struct entry *entry = NULL;
+    open_world(&w);
+    w.docroot.assume_cold = true;
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(docroot_find(&w.docroot, SLICE("/small"), NULL, NOW, &entry), DOCROOT_SLEEPS);
+        struct entry *found = docroot_look_up(&w.docroot, SLICE("/small"), NOW);
+        assert_int_equal(docroot_find(&w.docroot, SLICE("/small"), found, NOW, &entry), DOCROOT_FOUND);
+        assert_ptr_equal(entry, found);
+        assert_int_equal(entry->references, 1);
+    }
+    close_world(&w);
+}
+
+/* From now on the process may not open one more file; the limit that was. */
+static struct rlimit no_more_files(void)
+{
+    struct rlimit was;
+    int lowest = dup(STDERR_FILENO);
+    close(lowest);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &was), 0);
+    const struct rlimit none = {(rlim_t)lowest, was.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+    return was;
+}
+
+static void without_descriptors_cached_files_give_theirs_up_and_then_it_is_full(void **state)
+{
+    (void)state;
+    struct world w;
+    struct entry *entry;
+    open_world(&w);
+    find(&w, "/other", NOW); /* so that its name is in memory, and an open needs no disk */
+    cache_remove(&w.docroot.cache, cache_find(&w.docroot.cache, SLICE("/other")));
+    struct entry *large = find(&w, "/large", NOW);
+    assert_true(large->fd >= 0);
+    struct rlimit was = no_more_files();
+    enum docroot_outcome with_one_to_give = docroot_find(&w.docroot, SLICE("/other"), NULL, NOW, &entry);
+    struct rlimit again = no_more_files();
+    enum docroot_outcome with_none = docroot_find(&w.docroot, SLICE("/nothing"), NULL, NOW, &entry);
+    setrlimit(RLIMIT_NOFILE, &was);
+    (void)again;
+    assert_true(with_one_to_give == DOCROOT_FOUND || with_one_to_give == DOCROOT_SLEEPS);
+    assert_null(cache_find(&w.docroot.cache, SLICE("/large")));
+    assert_int_equal(with_none, DOCROOT_FULL);
+    close_world(&w);
+}
+
+static void what_is_closed_twice_or_never_opened_is_fine(void **state)
+{
+    (void)state;
+    struct docroot docroot = {0};
+    docroot_close(&docroot);
+    assert_int_equal(docroot_open(&docroot, -1, NULL), 0);
+    docroot_close(&docroot);
+    docroot_close(&docroot);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_was_found_is_believed_for_a_second),
+        cmocka_unit_test(what_is_unchanged_is_kept_and_believed_anew),
+        cmocka_unit_test(where_all_is_cold_every_path_sleeps_until_it_is_looked_up),
+        cmocka_unit_test(without_descriptors_cached_files_give_theirs_up_and_then_it_is_full),
+        cmocka_unit_test(what_is_closed_twice_or_never_opened_is_fine),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,198 @@
+#include "server/options.h"
+
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+enum { WORDS_MAX = 80, TEXT_MAX = 4096 };
+
+/* Reads a command line as from a shell, its words apart by single spaces; what it says goes into `said`. */
+static enum options_outcome read_line(const char *line, struct options *options, char said[TEXT_MAX])
+{
+    static char words[TEXT_MAX], name[] = "shunt"; /* the options point into them */
+    char *argv[WORDS_MAX] = {name};
+    int argc = 1, ends[2], saved[2] = {dup(STDOUT_FILENO), dup(STDERR_FILENO)};
+    snprintf(words, sizeof words, "%s", line);
+    for (char *word = strtok(words, " "); word != NULL && argc < WORDS_MAX - 1; word = strtok(NULL, " "))
+        argv[argc++] = word;
+    assert_int_equal(pipe(ends), 0);
+    fcntl(ends[0], F_SETFL, O_NONBLOCK);
+    fflush(stdout);
+    dup2(ends[1], STDOUT_FILENO);
+    dup2(ends[1], STDERR_FILENO);
+    optind = 0; /* getopt(3): start anew */
+    enum options_outcome outcome = options_read(options, argc, argv);
+    fflush(stdout);
+    for (int i = 0; i < 2; i++) {
+        dup2(saved[i], i == 0 ? STDOUT_FILENO : STDERR_FILENO);
+        close(saved[i]);
+    }
+    ssize_t len = read(ends[0], said, TEXT_MAX - 1);
+    said[len > 0 ? len : 0] = '\0';
+    close(ends[0]);
+    close(ends[1]);
+    return outcome;
+}
+
+static const struct {
+    const char *sentence, *line, *says;
+} wrong[] = {
+    {"no directory", "", "which directory is to be served?"},
+    {"two directories", "a b", "b: one directory can be served, and it is a already"},
+    {"an unknown option", "--bogus .", "--bogus: unknown option"},
+    {"an unknown letter", "-z .", "-z: unknown option"},
+    {"an option without its value", "--workers", "--workers needs a value"},
+    {"a value for a switch", "--quiet=1 .", "--quiet=1: unknown option, or a value that it doesn't take"},
+    {"a number that isn't one", "--workers many .", "--workers many: must be a number from 1 to 1024"},
+    {"a number with something behind it", "--workers 2x .", "--workers 2x: must be a number from 1 to 1024"},
+    {"a number below its range", "--workers 0 .", "--workers 0: must be a number from 1 to 1024"},
+    {"a number above its range", "--writers 1025 .", "--writers 1025: must be a number from 0 to 1024"},
+    {"a negative number", "--send-timeout -1 .", "--send-timeout -1: must be a number from 1 to 1000000"},
+    {"a number too large to be read", "--head-max 99999999999999999999 .", "must be a number from 128 to 1048576"},
+    {"a letter's value is told by the long name", "-w none .", "--workers none: must be a number"},
+    {"an address that isn't one", "--listen 300.1.1.1:80 .", "--listen 300.1.1.1:80: "},
+    {"a model that isn't there", "--model forked-tongue .", "--model forked-tongue: there is no such model; there is: "},
+    {"limits that contradict each other", "--request-line-max 9000 --head-max 9000 .",
+     "--request-line-max 9000: must be less than --head-max, which is 9000"},
+};
+
+static void a_wrong_line_is_told_in_one_line_that_says_what_and_where(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        struct options options;
+        char said[TEXT_MAX];
+        if (read_line(wrong[i].line, &options, said) != OPTIONS_WRONG)
+            fail_msg("%s: was taken", wrong[i].sentence);
+        if (strstr(said, wrong[i].says) == NULL || strchr(said, '\n') != said + strlen(said) - 1)
+            fail_msg("%s: said '%s'", wrong[i].sentence, said);
+    }
+}
+
+static void every_number_goes_where_it_belongs(void **state)
+{
+    (void)state;
+    struct options o;
+    char said[TEXT_MAX];
+    assert_int_equal(read_line("-w 3 --writers 0 --blockers 5 --max-connections 77 --send-buffer 6 --turn-bytes 7 .",
+                               &o, said),
+                     OPTIONS_SERVE);
+    assert_int_equal(o.workers, 3);
+    assert_int_equal(o.writers, 0);
+    assert_int_equal(o.blockers, 5);
+    assert_int_equal(o.max_connections, 77);
+    assert_int_equal(o.send_buffer, 6);
+    assert_int_equal(o.limits.turn_bytes, 7);
+    assert_int_equal(read_line("--request-line-max 100 --head-max 200 --fields-max 9 --body-max 0 .", &o, said),
+                     OPTIONS_SERVE);
+    assert_int_equal(o.limits.request.line_max, 100);
+    assert_int_equal(o.limits.request.head_max, 200);
+    assert_int_equal(o.limits.request.fields_max, 9);
+    assert_int_equal(o.limits.body_max, 0);
+    assert_int_equal(read_line("--head-timeout 1 --keepalive-timeout 2 --send-timeout 3 --stop-timeout 1000000 .", &o,
+                               said),
+                     OPTIONS_SERVE);
+    assert_int_equal(o.limits.head_ms, 1000);
+    assert_int_equal(o.limits.keepalive_ms, 2000);
+    assert_int_equal(o.limits.send_ms, 3000);
+    assert_int_equal(o.stop_ms, 1000000000);
+    assert_string_equal(said, "");
+}
+
+static void what_is_not_said_has_its_default(void **state)
+{
+    (void)state;
+    struct options o;
+    char said[TEXT_MAX], name[SOCKET_NAME_MAX];
+    assert_int_equal(read_line("site", &o, said), OPTIONS_SERVE);
+    assert_string_equal(o.directory, "site");
+    assert_int_equal(o.listeners, 1);
+    socket_address_print((const struct sockaddr *)&o.listen[0].storage, name);
+    assert_string_equal(name, "127.0.0.1:8080");
+    assert_string_equal(o.model->name, "staged");
+    assert_int_equal(o.workers, 0);
+    assert_int_equal(o.writers, -1);
+    assert_false(o.access_log_given);
+    assert_false(o.quiet);
+    assert_int_equal(o.stop_ms, 10000);
+    assert_int_equal(o.limits.head_ms, 10000);
+    assert_int_equal(o.limits.keepalive_ms, 60000);
+    assert_int_equal(o.limits.send_ms, 60000);
+    assert_int_equal(o.limits.request.line_max, 8192);
+    assert_int_equal(o.limits.request.head_max, 16384);
+    assert_int_equal(o.limits.request.fields_max, 100);
+}
+
+static void listeners_add_up_and_options_may_follow_the_directory(void **state)
+{
+    (void)state;
+    struct options o;
+    char said[TEXT_MAX];
+    assert_int_equal(read_line("-l 127.0.0.1:1 site --listen [::1]:2 -l *:3 --listen=unix:/x -q", &o, said),
+                     OPTIONS_SERVE);
+    assert_string_equal(o.directory, "site");
+    assert_int_equal(o.listeners, 4);
+    assert_string_equal(o.listen_text[2], "*:3");
+    assert_true(o.listen[2].any);
+    assert_int_equal(o.listen[3].storage.ss_family, AF_UNIX);
+    assert_true(o.quiet);
+}
+
+static void there_is_an_end_to_listeners(void **state)
+{
+    (void)state;
+    char line[TEXT_MAX] = "", said[TEXT_MAX];
+    struct options o;
+    for (int i = 0; i < ACCEPTOR_LISTENERS_MAX; i++)
+        strcat(line, "-l1 ");
+    strcat(line, "-l2 .");
+    assert_int_equal(read_line(line, &o, said), OPTIONS_WRONG);
+    assert_non_null(strstr(said, "--listen 2: there can be 64 addresses at most"));
+}
+
+static void the_access_log_is_a_file_or_standard_output_or_off(void **state)
+{
+    (void)state;
+    struct options o;
+    char said[TEXT_MAX];
+    assert_int_equal(read_line("--access-log off .", &o, said), OPTIONS_SERVE);
+    assert_true(o.access_log_given);
+    assert_null(o.access_log);
+    assert_int_equal(read_line("--access-log - .", &o, said), OPTIONS_SERVE);
+    assert_string_equal(o.access_log, "-");
+    assert_int_equal(read_line("--access-log /var/log/x .", &o, said), OPTIONS_SERVE);
+    assert_string_equal(o.access_log, "/var/log/x");
+}
+
+static void help_and_version_are_answered_and_that_is_all(void **state)
+{
+    (void)state;
+    struct options o;
+    char said[TEXT_MAX];
+    assert_int_equal(read_line("--help", &o, said), OPTIONS_DONE);
+    assert_non_null(strstr(said, "usage: shunt [options] DIR\n"));
+    assert_int_equal(read_line("-V", &o, said), OPTIONS_DONE);
+    assert_int_equal(strncmp(said, "shunt ", 6), 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_wrong_line_is_told_in_one_line_that_says_what_and_where),
+        cmocka_unit_test(every_number_goes_where_it_belongs),
+        cmocka_unit_test(what_is_not_said_has_its_default),
+        cmocka_unit_test(listeners_add_up_and_options_may_follow_the_directory),
+        cmocka_unit_test(there_is_an_end_to_listeners),
+        cmocka_unit_test(the_access_log_is_a_file_or_standard_output_or_off),
+        cmocka_unit_test(help_and_version_are_answered_and_that_is_all),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
