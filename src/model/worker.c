@@ -163,7 +163,7 @@ void worker_tell_logger(struct worker *worker)
 /* How long to wait for events: until the next sweep. */
 static int patience(const struct worker *worker)
 {
-    uint64_t now_ms = clock_now_ms();
+    uint64_t now_ms = worker->env.clock.now_ms;
     return worker->sweep_ms > now_ms ? (int)(worker->sweep_ms - now_ms) : 0;
 }
 
