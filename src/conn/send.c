@@ -8,6 +8,8 @@
 
 #include "os/sendfile.h"
 
+#include <errno.h>
+
 static size_t smaller(uint64_t a, size_t b)
 {
     return a < b ? (size_t)a : b;
@@ -66,10 +68,21 @@ static enum io send_some(struct conn *c, struct conn_env *env, struct buffer *he
     return send_head(c, head, head_len, turn);
 }
 
+/* The peer was promised more than there is: only closing tells it so. */
+static void tell_of_shrinking(const struct conn *c, struct conn_env *env)
+{
+    if (errno != EIO || c->body == NULL || c->body->in_memory || !log_gate_opens(&env->gate, env->clock.now_ms))
+        return;
+    log_line(LOG_LEVEL_WARNING, "%s: shorter than it was, or unreadable, while it was sent: its connection is closed",
+             c->body->path == NULL ? "a file" : c->body->path);
+}
+
 enum io conn_send(struct conn *c, struct conn_env *env, struct buffer *head, struct conn_turn *turn)
 {
     size_t before = turn->left;
     enum io io = send_some(c, env, head, turn);
+    if (io == IO_FAILED)
+        tell_of_shrinking(c, env);
     if (turn->left < before)
         conn_enter(c, env, PHASE_REPLY);
     if (io == IO_DONE && (buffer_length(head) > 0 || c->body_length > 0))
