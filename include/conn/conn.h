@@ -97,6 +97,9 @@ uint32_t conn_patience(const struct conn *c, const struct conn_limits *limits);
 /* Whether the peer has acknowledged bytes since the last call: it is slow, but it takes. */
 bool conn_takes(struct conn *c);
 
+/* Whether it waits for a request, of which nothing has been read. */
+bool conn_awaits_request(const struct conn *c);
+
 /* Its deadline has passed: tells the peer (408) where that helps, and shuts the socket down. The event that follows
  * makes conn_read or conn_write return STAGE_CLOSE. Never closes: the descriptor may be on its way into a poller. */
 void conn_expire(struct conn *c, struct conn_env *env);

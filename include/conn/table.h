@@ -16,9 +16,10 @@
 
 #include <stdatomic.h>
 
-#define OWNER_NOBODY   0u          /* owners are numbered from 1 */
-#define OWNER_STRANDED 0x80000000u /* with an owner's number: it stands in no poller, the owner's next sweep ends it   \
-                                    */
+#define OWNER_NOBODY 0u /* owners are numbered from 1 */
+#define OWNER_STRANDED                                                                                                 \
+    0x80000000u /* with an owner's number: it stands in no poller, the owner's next sweep ends it                      \
+                 */
 
 struct conn_slot {
     _Atomic uint64_t deadline_ms; /* monotonic; 0: none */

@@ -16,7 +16,7 @@
 #include <pthread.h>
 
 enum {
-    LOGGER_RING = 1 << 20,  /* bytes of a worker's ring */
+    LOGGER_RING = 1 << 22,  /* bytes of a worker's ring */
     LOGGER_EVERY_MS = 50,   /* how often a busy log is written */
     LOGGER_REOPEN_MS = 1000 /* how often the file's name is looked at */
 };

@@ -64,6 +64,9 @@ size_t socket_peer_print(const struct socket_peer *peer, char out[SOCKET_NAME_MA
  * IO_FAILED. */
 enum io socket_receive(int sock, void *to, size_t room, size_t *received);
 
+/* Whether something waits to be received, be it the end: an event for it is due. */
+bool socket_has_input(int sock);
+
 /* One send(2) of all that fits. *sent says how much. Never raises SIGPIPE. */
 enum io socket_send(int sock, const void *bytes, size_t len, size_t *sent);
 

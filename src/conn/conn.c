@@ -77,17 +77,15 @@ void conn_expire(struct conn *c, struct conn_env *env)
     c->phase = PHASE_LINGER;
 }
 
+bool conn_awaits_request(const struct conn *c)
+{
+    return c->phase == PHASE_FRESH || c->phase == PHASE_IDLE || c->phase == PHASE_RETURNED;
+}
+
 uint64_t conn_idle_ms(const struct conn *c, const struct conn_limits *limits, uint64_t deadline_ms, uint64_t now_ms)
 {
-    switch ((enum conn_phase)c->phase) {
-    case PHASE_FRESH:
-    case PHASE_IDLE:
-    case PHASE_RETURNED:
-    case PHASE_LINGER:
-        break;
-    default:
+    if (!conn_awaits_request(c) && c->phase != PHASE_LINGER)
         return 0;
-    }
     uint64_t since_ms = deadline_ms - conn_patience(c, limits);
     return now_ms > since_ms ? now_ms - since_ms : 0;
 }

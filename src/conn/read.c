@@ -9,6 +9,8 @@
 
 #include "conn/record.h"
 
+enum { LINGER_ABOVE = 16384 }; /* bytes: what fits into a new connection's first flight (RFC 6928) */
+
 /* How the loop over requests goes on. */
 enum step {
     STEP_NEXT = 1, /* look for another request */
@@ -72,7 +74,13 @@ static enum step last_reply(struct reading *r)
     r->c->closing = true;
     buffer_clear(r->in);
     enum step step = send_gathered(r);
-    return step == STEP_NEXT ? leave(r, conn_end(r->c, r->env)) : step;
+    if (step != STEP_NEXT)
+        return step;
+    /* Much of a large reply is on its way yet: a byte that its client sends meanwhile, needless as it may be, must not
+     * destroy it. A small one is as good as there. */
+    if (r->env->limits->turn_bytes - r->turn.left > LINGER_ABOVE)
+        r->c->lingering = true;
+    return leave(r, conn_end(r->c, r->env));
 }
 
 /* Answers with a status alone, and ends the connection: nobody can tell where the next request begins, or there must be

@@ -158,16 +158,22 @@ static bool stop_threads(struct engine *engine)
     return finished;
 }
 
+static void join_finished(struct worker *workers, int count)
+{
+    for (int i = 0; i < count; i++)
+        if (worker_is_finished(&workers[i]))
+            worker_join(&workers[i]);
+}
+
 bool engine_close(struct engine *engine)
 {
-    if (!stop_threads(engine)) {
+    bool finished = stop_threads(engine);
+    join_finished(engine->workers, engine->count);
+    join_finished(engine->blockers.workers, engine->blockers.count);
+    if (!finished) {
         logger_flush(&engine->logger, LOG_MS);
         return false;
     }
-    for (int i = 0; i < engine->count; i++)
-        worker_join(&engine->workers[i]);
-    for (int i = 0; i < engine->blockers.count; i++)
-        worker_join(&engine->blockers.workers[i]);
     if (engine->count > 0)
         end_connections(engine);
     if (!logger_flush(&engine->logger, LOG_MS))

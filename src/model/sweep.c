@@ -40,8 +40,11 @@ static void end_stranded(struct worker *worker)
                  number);
 }
 
+/* Ends a connection, unless it waits for a request and one has come meanwhile: the event for it is on its way. */
 static void expire(struct worker *worker, struct conn *c)
 {
+    if (conn_awaits_request(c) && socket_has_input(c->fd))
+        return;
     conn_expire(c, &worker->env);
     conn_table_set_deadline(&worker->engine->table, c->fd, worker->env.clock.now_ms + EXPIRED_AGAIN_MS);
 }
@@ -64,6 +67,13 @@ static uint64_t idle_ms(const struct worker *worker, const struct conn *c, uint6
     return conn_idle_ms(c, worker->env.limits, deadline_ms, worker->env.clock.now_ms);
 }
 
+/* The same for shedding: a new one is given a moment to say what it wants. */
+static uint64_t shed_ms(const struct worker *worker, const struct conn *c, uint64_t deadline_ms)
+{
+    uint64_t ms = idle_ms(worker, c, deadline_ms);
+    return c->phase == PHASE_FRESH && ms < SHY_MS ? 0 : ms;
+}
+
 static uint32_t age_of(uint64_t ms)
 {
     return ms / 1000 < AGES ? (uint32_t)(ms / 1000) : AGES - 1;
@@ -77,7 +87,7 @@ static uint32_t oldest_ages(struct worker *worker, uint32_t count, uint32_t *you
     uint64_t deadline_ms;
     struct conn *c;
     for (int fd = 0; (c = next_own(worker, &fd, &deadline_ms)) != NULL;) {
-        uint64_t ms = idle_ms(worker, c, deadline_ms);
+        uint64_t ms = shed_ms(worker, c, deadline_ms);
         if (ms > 0)
             number[age_of(ms)]++;
     }
@@ -93,7 +103,7 @@ void sweep_idle(struct worker *worker, uint32_t count)
     uint64_t deadline_ms;
     struct conn *c;
     for (int fd = 0; (c = next_own(worker, &fd, &deadline_ms)) != NULL;) {
-        uint64_t ms = idle_ms(worker, c, deadline_ms);
+        uint64_t ms = shed_ms(worker, c, deadline_ms);
         if (ms == 0)
             continue;
         if (age_of(ms) < age) {

@@ -174,6 +174,12 @@ enum io socket_receive(int sock, void *to, size_t room, size_t *received)
     return n < 0 ? failure() : IO_DONE;
 }
 
+bool socket_has_input(int sock)
+{
+    char byte;
+    return recv(sock, &byte, 1, MSG_PEEK | MSG_DONTWAIT) >= 0;
+}
+
 enum io socket_send(int sock, const void *bytes, size_t len, size_t *sent)
 {
     ssize_t n;
