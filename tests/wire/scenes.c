@@ -201,9 +201,9 @@ static bool any_running(const struct running *all)
 
 int main(int argc, char **argv)
 {
-    static const struct scene *const tables[] = {scenes_of_stopping, scenes_of_limits,    scenes_of_files,
-                                                 scenes_of_streams,  scenes_of_listening, scenes_of_logging,
-                                                 scenes_of_commands};
+    static const struct scene *const tables[] = {
+        scenes_of_stopping, scenes_of_limits,   scenes_of_files, scenes_of_streams,   scenes_of_listening,
+        scenes_of_logging,  scenes_of_commands, scenes_of_tails, scenes_of_the_stuck, scenes_of_overload};
     struct running all[AT_ONCE] = {0};
     struct tally tally = {0};
     const char *only = NULL;

@@ -1,0 +1,99 @@
+/* scenes of tails: a reply's last bytes arrive, whatever its client sends meanwhile. A socket that is closed with bytes
+ * in it that nobody has read is reset, and the reset destroys what was still on its way to the client. */
+#include "scene.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { LARGE = 40000000, HEAD_MAX = 4096, WINDOW = 65536, STOP_MS = 4000 };
+
+/* A client whose socket is full with the large file's first bytes, and who has read none of them. */
+static const char *ask_and_read_nothing(struct stage *stage, struct client *client, const char *request)
+{
+    site_write_pattern(&stage->site, "40m.bin", LARGE);
+    const char *problem = stage_start(stage, NULL);
+    if (problem)
+        return problem;
+    EXPECT(client_open_narrow(client, stage->port, WINDOW), "could not connect");
+    EXPECT(client_send(client, request, strlen(request)), "could not ask");
+    pause_ms(200);
+    return NULL;
+}
+
+/* Everything up to the server's end of the stream, not too quickly: how many bytes. */
+static size_t take_slowly(struct client *client, char *to, size_t room)
+{
+    size_t len = 0;
+    long got;
+    for (int i = 0; len < room && (got = client_take(client, WINDOW, 5000)) > 0; i++) {
+        size_t kept = (size_t)got < room - len ? (size_t)got : room - len;
+        memcpy(to + len, client->bytes, kept);
+        len += kept;
+        if (i % 8 == 0)
+            pause_ms(1);
+    }
+    return len;
+}
+
+/* The large file, every byte of it, and then an end in good order. */
+static const char *expect_all(struct stage *stage, struct client *client)
+{
+    size_t size, room = LARGE + HEAD_MAX;
+    char *file = site_read(&stage->site, "40m.bin", &size);
+    char *all = malloc(room);
+    EXPECT(file && all && size == LARGE, "no memory, or no file");
+    size_t len = take_slowly(client, all, room);
+    const char *body = memmem(all, len, "\r\n\r\n", 4);
+    EXPECT(body, "no head in %zu bytes", len);
+    body += 4;
+    size_t came = len - (size_t)(body - all);
+    EXPECT(!client->reset, "a reset after %zu of %zu bytes", came, size);
+    EXPECT(client->ended, "no end after %zu of %zu bytes", came, size);
+    EXPECT(came == size, "%zu of %zu bytes came", came, size);
+    EXPECT(memcmp(body, file, size) == 0, "other bytes than the file's");
+    free(all);
+    free(file);
+    return NULL;
+}
+
+static const char *asks_on_while_it_stops(struct stage *stage)
+{
+    struct client client;
+    const char *problem = ask_and_read_nothing(stage, &client, "GET /40m.bin HTTP/1.1\r\nHost: a\r\n\r\n");
+    if (problem)
+        return problem;
+    kill(stage->server.pid, SIGTERM);
+    pause_ms(100);
+    EXPECT(server_wait(&stage->server, 0) == -1, "it went before the response was complete");
+    EXPECT(client_get(&client, "/hello.txt", NULL), "could not ask for more");
+    problem = expect_all(stage, &client);
+    if (problem)
+        return problem;
+    client_close(&client);
+    int status = server_wait(&stage->server, STOP_MS);
+    EXPECT(status == 0, "it ended with %d", status);
+    EXPECT(!*server_complaints(&stage->server), "it said: %.800s", server_complaints(&stage->server));
+    return NULL;
+}
+
+/* Clients of old send an empty line behind what they ask for. */
+static const char *stray_line_end(struct stage *stage)
+{
+    struct client client;
+    const char *problem = ask_and_read_nothing(stage, &client, "GET /40m.bin HTTP/1.0\r\n\r\n");
+    if (problem)
+        return problem;
+    EXPECT(client_send(&client, "\r\n", 2), "could not send the stray line end");
+    problem = expect_all(stage, &client);
+    if (problem)
+        return problem;
+    client_close(&client);
+    return stage_finish(stage);
+}
+
+const struct scene scenes_of_tails[] = {
+    {"a reply is complete though SIGTERM came, and its client's next request", asks_on_while_it_stops},
+    {"an HTTP/1.0 reply is complete though a stray line end came", stray_line_end},
+    {0},
+};
