@@ -1,10 +1,11 @@
 # shunt's build. The two commands that matter:
 #
-#   make run  [ROOT=DIR]   builds, and serves the sample site (or DIR) on http://127.0.0.1:8080
+#   make run  [ROOT=DIR] [OPTIONS='--listen 8081']   builds, and serves the sample site (or DIR) on http://127.0.0.1:8080
 #   make test              installs what the tests need where it is missing, and runs them all
 #
 # make · make install DESTDIR= PREFIX= · make bench [QUICK=1] · make floors · make format · make soak · make clean
 # make SANITIZE=address,undefined · make SANITIZE=thread   (built into build/<what>/)
+# V=1 shows the commands.
 
 CC      ?= cc
 PREFIX  ?= /usr/local
@@ -29,6 +30,11 @@ LINKING   += -fsanitize=$(SANITIZE)
 endif
 COMPILE := $(CC) $(STANDARD) $(WARNINGS) $(HARDENING) $(CFLAGS)
 
+# What is being made, or with V=1 how.
+V   ?=
+Q   := $(if $(V),,@)
+say  = $(if $(V),,@printf '  %-5s %s\n' '$(1)' '$@')
+
 # The floors, lowest first. A folder may include what stands before it in this list (make floors proves it).
 FLOORS := base os http files reply conn model server
 
@@ -46,7 +52,8 @@ HELPERS := $(patsubst tests/lib/%.c,$(BUILD)/tests/lib/%.o,$(sort $(wildcard tes
 all: $(BUILD)/shunt
 
 $(BUILD)/shunt: $(BUILD)/obj/main.o $(OBJECTS)
-	$(CC) $(LINKING) -o $@ $^ $(LDLIBS)
+	$(call say,LINK)
+	$(Q)$(CC) $(LINKING) -o $@ $^ $(LDLIBS)
 
 # A change of compiler or flags rebuilds everything.
 FLAGS := $(COMPILE) | $(LINKING)
@@ -57,16 +64,19 @@ $(BUILD)/flags: FORCE
 
 $(BUILD)/obj/%.o: src/%.c $(BUILD)/flags
 	@mkdir -p $(@D)
-	$(COMPILE) -MMD -MP -c -o $@ $<
+	$(call say,CC)
+	$(Q)$(COMPILE) -MMD -MP -c -o $@ $<
 
 $(BUILD)/tests/lib/%.o: tests/lib/%.c $(BUILD)/flags
 	@mkdir -p $(@D)
-	$(COMPILE) -Itests -MMD -MP -c -o $@ $<
+	$(call say,CC)
+	$(Q)$(COMPILE) -Itests -MMD -MP -c -o $@ $<
 
 # A test program has one source, and everything but main to call.
 $(BUILD)/tests/%: tests/%.c $(HELPERS) $(OBJECTS)
 	@mkdir -p $(@D)
-	$(COMPILE) -Itests -MMD -MP -MF $@.d $(LINKING) -o $@ $< $(HELPERS) $(OBJECTS) -lcmocka $(LDLIBS)
+	$(call say,CC)
+	$(Q)$(COMPILE) -Itests -MMD -MP -MF $@.d $(LINKING) -o $@ $< $(HELPERS) $(OBJECTS) -lcmocka $(LDLIBS)
 
 .PRECIOUS: $(BUILD)/tests/lib/%.o
 
@@ -74,11 +84,11 @@ $(BUILD)/tests/%: tests/%.c $(HELPERS) $(OBJECTS)
 unit: $(TESTS)
 
 run: all
-	$(BUILD)/shunt $(ROOT)
+	$(BUILD)/shunt $(OPTIONS) $(ROOT)
 
 test:
-	tests/install-needs
-	tests/run
+	@tests/install-needs
+	@tests/run
 
 soak: all
 	tests/soak
@@ -93,11 +103,11 @@ format:
 	clang-format -i $$(git ls-files --cached --others --exclude-standard '*.c' '*.h')
 
 install: all
-	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(UNITDIR)
-	install -m 755 $(BUILD)/shunt $(DESTDIR)$(PREFIX)/bin/shunt
-	install -m 644 man/shunt.1 $(DESTDIR)$(PREFIX)/share/man/man1/shunt.1
-	sed 's|@PREFIX@|$(PREFIX)|g' conf/shunt.service > $(DESTDIR)$(UNITDIR)/shunt.service
-	chmod 644 $(DESTDIR)$(UNITDIR)/shunt.service
+	install -d '$(DESTDIR)$(PREFIX)/bin' '$(DESTDIR)$(PREFIX)/share/man/man1' '$(DESTDIR)$(UNITDIR)'
+	install -m 755 $(BUILD)/shunt '$(DESTDIR)$(PREFIX)/bin/shunt'
+	install -m 644 man/shunt.1 '$(DESTDIR)$(PREFIX)/share/man/man1/shunt.1'
+	sed 's|@PREFIX@|$(PREFIX)|g' conf/shunt.service > '$(DESTDIR)$(UNITDIR)/shunt.service'
+	chmod 644 '$(DESTDIR)$(UNITDIR)/shunt.service'
 
 clean:
 	rm -rf build

@@ -41,7 +41,7 @@ static void raising_twice_changes_nothing(void **state)
 }
 
 /* Needs the right to raise a hard limit; and comes before the hard limit is lowered for good. */
-static void more_than_a_million_is_told_as_a_million(void **state)
+static void more_than_a_million_is_told_as_a_million_where_the_hard_limit_can_be_so_high(void **state)
 {
     (void)state;
     struct rlimit before = limit_now();
@@ -65,7 +65,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_soft_limit_becomes_the_hard_one),
         cmocka_unit_test(raising_twice_changes_nothing),
-        cmocka_unit_test(more_than_a_million_is_told_as_a_million),
+        cmocka_unit_test(more_than_a_million_is_told_as_a_million_where_the_hard_limit_can_be_so_high),
         cmocka_unit_test(a_lower_hard_limit_is_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

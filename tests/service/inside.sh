@@ -34,7 +34,7 @@ fetch() { [ "$(curl -sS -m 5 http://127.0.0.1/hello.txt)" = "served by systemd" 
 in_journal() { journalctl --no-pager --unit=shunt --output=cat | grep -q "$1" || { journalctl --no-pager --unit=shunt; return 1; }; }
 
 verify_is_silent() {
-    said=$(systemd-analyze verify "$unit" 2>&1)
+    said=$(systemd-analyze verify --man=no "$unit" 2>&1)
     [ -z "$said" ] || { echo "$said"; return 1; }
 }
 start_and_fetch_at_once() { systemctl start shunt && fetch; }
@@ -43,9 +43,10 @@ serves_a_large_file() { curl -fsS -m 20 http://127.0.0.1/large.bin | cmp - /srv/
 is_another_process() { now=$(pid) && [ "$now" != 0 ] && [ "$now" != "$before" ] && systemctl is-active --quiet shunt; }
 is_killed_and_comes_back() {
     before=$(pid)
-    kill -9 "$before" && await 100 is_another_process && fetch
+    [ "$before" -gt 0 ] && kill -9 "$before" && await 100 is_another_process && fetch
 }
 stops_well() {
+    systemctl start shunt && fetch || return 1
     systemctl stop shunt && property Result success && property ExecMainStatus 0 && property ActiveState inactive
 }
 lets_a_download_finish() {
@@ -61,7 +62,9 @@ says_stopping() {
     curl -fsS -m 20 --limit-rate 20M -o /dev/null http://127.0.0.1/large.bin &
     client=$!
     sleep 0.3
-    kill -TERM "$(pid)" # not systemd's own stop: only STOPPING=1 can tell it
+    main=$(pid)
+    [ "$main" -gt 0 ] || return 1 # kill 0 would be us
+    kill -TERM "$main" # not systemd's own stop: only STOPPING=1 can tell it
     await 40 property ActiveState deactivating
     told=$?
     wait "$client"

@@ -219,7 +219,7 @@ static const char *in_an_overlay(struct stage *stage)
     char root[SITE_PATH_MAX];
     size_t size;
     if (!mount_overlay(stage, root))
-        return stage_skip(stage, "no overlay can be mounted here");
+        return stage_skip(stage, "no overlay can be mounted here (it takes root)");
     char *file = site_read(&stage->site, "4m.bin", &size);
     const char *problem = stage_start_with(stage, &(struct server_setup){.root = root});
     if (problem)
