@@ -23,9 +23,10 @@ struct acceptor {
     int reserved;
     bool paused; /* the listeners are not being polled */
     uint64_t paused_till_ms;
-    uint64_t shed_ms;    /* when the owners were last asked to make room */
-    uint64_t shed_ended; /* connections that had ended by then */
-    bool closing;        /* what waits in the backlog is let in, as the last */
+    uint64_t shed_ms;     /* when the owners were last asked to make room */
+    uint64_t let_in;      /* connections that were not refused */
+    uint64_t shed_let_in; /* how many of them had come by then */
+    bool closing;         /* what waits in the backlog is let in, as the last */
     struct log_gate gate;
 };
 

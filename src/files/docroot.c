@@ -47,14 +47,20 @@ static enum docroot_outcome open_now(struct docroot *docroot, struct slice path,
 /* An entry that has been believed long enough. */
 static enum docroot_outcome check(struct docroot *docroot, struct slice path, uint64_t now_ms, struct entry **entry)
 {
-    enum entry_check checked = entry_check(*entry, docroot->root, path, BENEATH_NOW);
+    struct entry *held = entry_hold(*entry); /* it may be among those that give their descriptor up */
+    enum entry_check checked = entry_check(held, docroot->root, path, BENEATH_NOW);
+    if (checked == ENTRY_UNKNOWN && made_room(docroot))
+        checked = entry_check(held, docroot->root, path, BENEATH_NOW);
+    entry_drop(held);
+    *entry = cache_find(&docroot->cache, path);
+    if (*entry == NULL)
+        return open_now(docroot, path, now_ms, entry);
     if (checked == ENTRY_HOLDS) {
         (*entry)->checked_ms = now_ms;
         return DOCROOT_FOUND;
     }
-    if (checked == ENTRY_UNKNOWN && errno == EAGAIN)
-        return DOCROOT_SLEEPS;
-    /* It changed; or there was no descriptor to see whether it did, and then opening may find one. */
+    if (checked == ENTRY_UNKNOWN) /* it stays, for when there are descriptors again */
+        return outcome_of_errno();
     cache_remove(&docroot->cache, *entry);
     return open_now(docroot, path, now_ms, entry);
 }

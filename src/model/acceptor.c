@@ -68,17 +68,17 @@ static void complain(struct acceptor *acceptor, const char *why, const char *rem
                  remedy);
 }
 
-/* Asks the owners to make room, and gives them a moment for it; false when they were asked just now and found nothing
- * to close. */
+/* Asks the owners to make room, and gives them a moment for it; false when they were asked just now, and it can't be
+ * said that the room they made is used up. */
 static bool make_room(struct acceptor *acceptor)
 {
     struct engine *engine = acceptor->intake.engine;
     const struct engine_settings *settings = &engine->settings;
-    uint64_t now_ms = clock_now_ms(), ended = engine_ended(engine);
-    if (now_ms < acceptor->shed_ms + SHED_EVERY_MS && ended == acceptor->shed_ended)
+    uint64_t now_ms = clock_now_ms();
+    if (now_ms < acceptor->shed_ms + SHED_EVERY_MS && acceptor->let_in - acceptor->shed_let_in < BATCH)
         return false;
     acceptor->shed_ms = now_ms;
-    acceptor->shed_ended = ended;
+    acceptor->shed_let_in = acceptor->let_in;
     int part = settings->connections_max / SHED_PART;
     engine_shed(engine, (uint32_t)((part > BATCH ? part : BATCH) / settings->workers + 1));
     pause_for(acceptor, SHED_PAUSE_MS);
@@ -115,7 +115,7 @@ static int accept_with_reserve(struct acceptor *acceptor, int listener, struct s
     close(acceptor->reserve[--acceptor->reserved]);
     int fd = socket_accept(listener, peer);
     fill_reserve(acceptor);
-    *refused = acceptor->reserved < ENGINE_RESERVE; /* full again: it was over before it was noticed */
+    *refused |= acceptor->reserved < ENGINE_RESERVE; /* full again: it was over before it was noticed */
     return fd;
 }
 
@@ -133,6 +133,7 @@ static bool accept_one(struct acceptor *acceptor, int listener)
         pause_for(acceptor, FULL_PAUSE_MS); /* no memory for one more */
     if (fd < 0)
         return false;
+    acceptor->let_in += !refused;
     intake_adopt(&acceptor->intake, fd, &peer, refused);
     return true;
 }
@@ -179,9 +180,9 @@ void acceptor_close(struct acceptor *acceptor)
 {
     if (acceptor->count == 0)
         return;
-    acceptor->paused = false;
     acceptor->closing = true;
     for (int i = 0; i < acceptor->count; i++) {
+        acceptor->paused = false;
         accept_some(acceptor, acceptor->listeners[i], DRAIN_MAX);
         close(acceptor->listeners[i]);
     }

@@ -28,10 +28,12 @@ int logger_open(struct logger *logger, const char *path, int most)
         return 0;
     logger->path = path;
     logger->fd = is_file(logger) ? open_file(path) : fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 0);
+    if (logger->fd < 0)
+        return -1;
     logger->batch = malloc(BATCH);
     size_t size = (size_t)most * sizeof *logger->rings;
     logger->rings = aligned_alloc(_Alignof(struct ring), size);
-    if (logger->fd < 0 || logger->batch == NULL || logger->rings == NULL)
+    if (logger->batch == NULL || logger->rings == NULL)
         return -1;
     memset(logger->rings, 0, size);
     return poller_open(&logger->poller);

@@ -67,11 +67,12 @@ static uint64_t idle_ms(const struct worker *worker, const struct conn *c, uint6
     return conn_idle_ms(c, worker->env.limits, deadline_ms, worker->env.clock.now_ms);
 }
 
-/* The same for shedding: a new one is given a moment to say what it wants. */
+/* The same for shedding: a new one is given a moment to say what it wants, and a last one to take what it was told. */
 static uint64_t shed_ms(const struct worker *worker, const struct conn *c, uint64_t deadline_ms)
 {
     uint64_t ms = idle_ms(worker, c, deadline_ms);
-    return c->phase == PHASE_FRESH && ms < SHY_MS ? 0 : ms;
+    bool shy = c->phase == PHASE_FRESH || c->phase == PHASE_LINGER;
+    return shy && ms < SHY_MS ? 0 : ms;
 }
 
 static uint32_t age_of(uint64_t ms)
