@@ -24,8 +24,8 @@ enum {
 struct logger {
     const char *path; /* NULL: no log, and nothing below is in use */
     int fd;
-    struct ring *rings; /* room for `most`, `count` in use */
-    int most, count;
+    struct ring *rings; /* owned; `count` in use */
+    int count;
     pthread_t thread;
     bool started;
     struct poller poller; /* only ever woken */

@@ -6,7 +6,6 @@ int conn_env_open(struct conn_env *env, const struct conn_limits *limits, struct
 {
     *env = (struct conn_env){.limits = limits, .access = access};
     env->replier = (struct replier){.docroot = docroot, .clock = &env->clock, .date = env->date};
-    docroot->assume_cold = limits->assume_cold;
     size_t scratch = limits->request.head_max < ENV_SCRATCH / 2 ? ENV_SCRATCH : 2 * (size_t)limits->request.head_max;
     if (buffer_reserve(&env->in, scratch) < 0 || buffer_reserve(&env->out, ENV_SCRATCH + REPLY_ROOM) < 0)
         return -1;

@@ -47,22 +47,19 @@ static enum docroot_outcome open_now(struct docroot *docroot, struct slice path,
 /* An entry that has been believed long enough. */
 static enum docroot_outcome check(struct docroot *docroot, struct slice path, uint64_t now_ms, struct entry **entry)
 {
-    struct entry *held = entry_hold(*entry); /* it may be among those that give their descriptor up */
-    enum entry_check checked = entry_check(held, docroot->root, path, BENEATH_NOW);
-    if (checked == ENTRY_UNKNOWN && made_room(docroot))
-        checked = entry_check(held, docroot->root, path, BENEATH_NOW);
-    entry_drop(held);
-    *entry = cache_find(&docroot->cache, path);
-    if (*entry == NULL)
-        return open_now(docroot, path, now_ms, entry);
-    if (checked == ENTRY_HOLDS) {
+    switch (entry_check(*entry, docroot->root, path, BENEATH_NOW)) {
+    case ENTRY_HOLDS:
         (*entry)->checked_ms = now_ms;
         return DOCROOT_FOUND;
+    case ENTRY_CHANGED:
+        cache_remove(&docroot->cache, *entry);
+        return open_now(docroot, path, now_ms, entry);
+    case ENTRY_UNKNOWN:
+        break;
     }
-    if (checked == ENTRY_UNKNOWN) /* it stays, for when there are descriptors again */
-        return outcome_of_errno();
-    cache_remove(&docroot->cache, *entry);
-    return open_now(docroot, path, now_ms, entry);
+    if (made_room(docroot)) /* this entry may have gone with the others; there is nothing to shed a second time */
+        return docroot_find(docroot, path, NULL, now_ms, entry);
+    return outcome_of_errno(); /* it stays, for when there are descriptors again */
 }
 
 enum docroot_outcome docroot_find(struct docroot *docroot, struct slice path, struct entry *found, uint64_t now_ms,

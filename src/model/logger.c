@@ -23,7 +23,7 @@ static int open_file(const char *path)
 
 int logger_open(struct logger *logger, const char *path, int most)
 {
-    *logger = (struct logger){.fd = -1, .poller = POLLER_CLOSED, .most = most};
+    *logger = (struct logger){.fd = -1, .poller = POLLER_CLOSED};
     if (path == NULL)
         return 0;
     logger->path = path;

@@ -39,6 +39,7 @@ int worker_open(struct worker *worker, struct engine *engine, const struct place
     struct cache_limits limits = engine_cache_limits(settings);
     if (docroot_open(&worker->docroot, settings->root, post->reads ? &limits : NULL) < 0)
         return -1;
+    worker->docroot.assume_cold = settings->limits.assume_cold;
     struct ring *access = NULL;
     if (settings->access_log != NULL && (access = logger_add_ring(&engine->logger)) == NULL)
         return -1;
