@@ -12,6 +12,9 @@ struct cpu_set_list {
 /* The processors in this process's affinity mask. Can't fail: where the kernel doesn't say, it is processor 0. */
 void cpu_usable(struct cpu_set_list *list);
 
+/* Leaves the first `count` processors of the list to the system and its interrupts, but at least one to us. */
+void cpu_reserve(struct cpu_set_list *list, int count);
+
 /* How many processors the cgroup quota (cpu.max, or cpu.cfs_quota_us of version 1; every level above counts) leaves us,
  * rounded up, at least 1; 0 when there is no quota. */
 int cpu_quota(void);

@@ -1,9 +1,10 @@
 /*
  * The poller on Linux: an epoll descriptor, and an eventfd in it that wakes.
  *
- * The eventfd is registered like any socket, with the one key that no caller may use. A wait that meets it empties it
- * and leaves it out of the answer, so that a wake looks like a timeout. It stays readable until a wait has met it: a
- * wake that comes while nobody waits isn't lost.
+ * The eventfd is registered with the one key that no caller may use. A wait that meets it leaves it out of the answer,
+ * so that a wake looks like a timeout. It is the one edge-triggered fd here, and is never read: each write is an edge,
+ * which goes to one of the threads that wait, or stays for the first that will. Were it level-triggered, several would
+ * see it before the first has emptied it.
  */
 #include "os/poller.h"
 
@@ -16,7 +17,9 @@ enum { BATCH = 256 }; /* events that one wait takes, 3 kB of stack */
 
 static uint32_t asked(uint32_t interest)
 {
-    return (interest & POLLER_IN ? (uint32_t)EPOLLIN : 0) | (interest & POLLER_OUT ? (uint32_t)EPOLLOUT : 0);
+    return (interest & POLLER_IN ? (uint32_t)EPOLLIN : 0) | (interest & POLLER_OUT ? (uint32_t)EPOLLOUT : 0) |
+           (interest & POLLER_ONCE ? (uint32_t)EPOLLONESHOT : 0) |
+           (interest & POLLER_EXCLUSIVE ? (uint32_t)EPOLLEXCLUSIVE : 0);
 }
 
 static uint32_t answered(uint32_t events)
@@ -32,7 +35,8 @@ int poller_open(struct poller *poller)
     if (poller->fd < 0)
         return -1;
     poller->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (poller->wake_fd < 0 || poller_add(poller, poller->wake_fd, POLLER_IN, POLLER_KEY_TAKEN) != 0) {
+    struct epoll_event wake = {.events = (uint32_t)EPOLLIN | (uint32_t)EPOLLET, .data.u64 = POLLER_KEY_TAKEN};
+    if (poller->wake_fd < 0 || epoll_ctl(poller->fd, EPOLL_CTL_ADD, poller->wake_fd, &wake) != 0) {
         int error = errno;
         poller_close(poller);
         errno = error;
@@ -75,18 +79,13 @@ int poller_wait(struct poller *poller, struct poller_event *events, int max, int
         return errno == EINTR ? 0 : -1;
     int count = 0;
     for (int i = 0; i < met; i++) {
-        if (batch[i].data.u64 == POLLER_KEY_TAKEN) {
-            eventfd_t wakes;
-            eventfd_read(poller->wake_fd, &wakes);
-            continue;
-        }
-        events[count++] = (struct poller_event){.key = batch[i].data.u64, .ready = answered(batch[i].events)};
+        if (batch[i].data.u64 != POLLER_KEY_TAKEN)
+            events[count++] = (struct poller_event){.key = batch[i].data.u64, .ready = answered(batch[i].events)};
     }
     return count;
 }
 
 void poller_wake(struct poller *poller)
 {
-    /* Fails only where 2^64 - 2 wakes wait already, and then one more says nothing. */
-    eventfd_write(poller->wake_fd, 1);
+    eventfd_write(poller->wake_fd, 1); /* fails only after 2^64 - 2 wakes: centuries */
 }

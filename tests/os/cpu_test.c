@@ -111,6 +111,32 @@ static void count_quota(void **state)
     tree_close(&tree);
 }
 
+static const struct reserve_row {
+    const char *name;
+    struct cpu_set_list usable;
+    int count;
+    struct cpu_set_list left;
+} reserve_rows[] = {
+    {"none reserved leaves all", {4, {0, 1, 2, 3}}, 0, {4, {0, 1, 2, 3}}},
+    {"the first is reserved", {4, {0, 1, 2, 3}}, 1, {3, {1, 2, 3}}},
+    {"the first are those of the list, whatever their numbers", {3, {5, 9, 40}}, 2, {1, {40}}},
+    {"one stays though as many are reserved", {3, {0, 1, 2}}, 3, {1, {2}}},
+    {"one stays though more are reserved", {2, {0, 1}}, 1000, {1, {1}}},
+    {"the only one stays", {1, {7}}, 1, {1, {7}}},
+    {"less than none is none", {2, {0, 1}}, -1, {2, {0, 1}}},
+};
+
+enum { RESERVE_ROWS = sizeof reserve_rows / sizeof reserve_rows[0] };
+
+static void reserve(void **state)
+{
+    const struct reserve_row *row = *state;
+    struct cpu_set_list list = row->usable;
+    cpu_reserve(&list, row->count);
+    assert_int_equal(list.count, row->left.count);
+    assert_memory_equal(list.ids, row->left.ids, (size_t)list.count * sizeof list.ids[0]);
+}
+
 static void a_missing_list_of_cgroups_is_no_quota(void **state)
 {
     (void)state;
@@ -167,9 +193,12 @@ static void a_thread_has_the_first_15_bytes_of_its_name(void **state)
 
 int main(void)
 {
-    struct CMUnitTest quotas[ROWS];
+    struct CMUnitTest quotas[ROWS], reserves[RESERVE_ROWS];
     for (int i = 0; i < ROWS; i++)
         quotas[i] = (struct CMUnitTest){rows[i].name, count_quota, NULL, NULL, (void *)(uintptr_t)&rows[i]};
+    for (int i = 0; i < RESERVE_ROWS; i++)
+        reserves[i] =
+            (struct CMUnitTest){reserve_rows[i].name, reserve, NULL, NULL, (void *)(uintptr_t)&reserve_rows[i]};
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_missing_list_of_cgroups_is_no_quota),
         cmocka_unit_test(our_own_quota_is_not_negative),
@@ -177,5 +206,6 @@ int main(void)
         cmocka_unit_test(a_processor_that_is_not_there_can_not_be_pinned_to),
         cmocka_unit_test(a_thread_has_the_first_15_bytes_of_its_name),
     };
-    return cmocka_run_group_tests(quotas, NULL, NULL) + cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(quotas, NULL, NULL) + cmocka_run_group_tests(reserves, NULL, NULL) +
+           cmocka_run_group_tests(tests, NULL, NULL);
 }

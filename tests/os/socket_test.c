@@ -3,6 +3,8 @@
 #include "lib/refuse.h"
 #include "lib/tree.h"
 
+#include "base/clock.h"
+
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -252,6 +254,132 @@ static void a_connection_inherits_what_the_listener_has(void **state)
     close(listener);
 }
 
+static const struct tuned_row {
+    const char *name;
+    struct socket_options options;
+    int option; /* of TCP */
+    int value;
+} tuned_rows[] = {
+    {"Nagle's algorithm is off", {.backlog = 8}, TCP_NODELAY, 1},
+    {"Nagle's algorithm is left on where asked", {.backlog = 8, .nagle = true}, TCP_NODELAY, 0},
+};
+
+enum { TUNED_ROWS = sizeof tuned_rows / sizeof tuned_rows[0] };
+
+static void inherit_option(void **state)
+{
+    const struct tuned_row *row = *state;
+    int listener = listen_on("127.0.0.1:0", &row->options);
+    int client = connected_ipv4(port_of(listener));
+    int sock = accepted(listener, "127.0.0.1");
+    assert_int_equal(option(sock, IPPROTO_TCP, row->option), row->value);
+    close(sock);
+    close(client);
+    close(listener);
+}
+
+static const struct linger_row {
+    const char *name;
+    struct socket_options options;
+    struct linger linger;
+    bool reset;    /* what the peer meets when we close with bytes unsent */
+    uint64_t most; /* ms that closing may take … */
+    uint64_t least;
+} linger_rows[] = {
+    {"closing doesn't linger", {.backlog = 8, .send_buffer = 4096}, {0, 0}, false, 800, 0},
+    {"lingering for no time resets", {.backlog = 8, .send_buffer = 4096, .linger = true}, {1, 0}, true, 800, 0},
+    {"lingering waits for the peer",
+     {.backlog = 8, .send_buffer = 4096, .linger = true, .linger_s = 1},
+     {1, 1},
+     false,
+     PATIENCE_MS,
+     900},
+};
+
+enum { LINGER_ROWS = sizeof linger_rows / sizeof linger_rows[0] };
+
+/* Until nothing more is taken, be it that the peer is only late to acknowledge. */
+static void fill(int sock)
+{
+    static const char bytes[65536];
+    size_t sent;
+    while (poll(&(struct pollfd){.fd = sock, .events = POLLOUT}, 1, 300) == 1)
+        socket_send(sock, bytes, sizeof bytes, &sent);
+}
+
+/* How the peer's bytes end: with 0, or with errno. */
+static int drained(int client)
+{
+    static char sink[65536];
+    ssize_t n;
+    do
+        n = recv(client, sink, sizeof sink, 0);
+    while (n > 0);
+    return n == 0 ? 0 : errno;
+}
+
+static void close_unsent(void **state)
+{
+    const struct linger_row *row = *state;
+    struct linger linger;
+    socklen_t len = sizeof linger;
+    int listener = listen_on("127.0.0.1:0", &row->options);
+    int client = connected_ipv4(port_of(listener));
+    int sock = accepted(listener, "127.0.0.1");
+    assert_int_equal(getsockopt(sock, SOL_SOCKET, SO_LINGER, &linger, &len), 0);
+    assert_int_equal(linger.l_onoff, row->linger.l_onoff);
+    assert_int_equal(linger.l_linger, row->linger.l_linger);
+    fill(sock);
+    uint64_t before = clock_now_ms();
+    close(sock);
+    assert_in_range(clock_now_ms() - before, row->least, row->most);
+    assert_int_equal(drained(client), row->reset ? ECONNRESET : 0);
+    close(client);
+    close(listener);
+}
+
+static const struct congestion_row {
+    const char *name;
+    const char *asked;
+    int error;
+} congestion_rows[] = {
+    {"the congestion control that was asked for", "reno", 0},
+    {"no congestion control asked for is the system's", NULL, 0},
+    {"a congestion control that nobody knows", "carrier-pigeon", ENOENT},
+    {"a congestion control whose name is too long", "a-congestion-control-with-a-name-that-is-too-long", ENOENT},
+    {"a congestion control without a name", "", ENOENT},
+};
+
+enum { CONGESTION_ROWS = sizeof congestion_rows / sizeof congestion_rows[0] };
+
+static void read_congestion(int sock, char name[64])
+{
+    socklen_t len = 63;
+    memset(name, 0, 64);
+    assert_int_equal(getsockopt(sock, IPPROTO_TCP, TCP_CONGESTION, name, &len), 0);
+}
+
+static void control_congestion(void **state)
+{
+    const struct congestion_row *row = *state;
+    char name[64], expected[64] = "";
+    int listener = listen_on("127.0.0.1:0", &(struct socket_options){.backlog = 8, .congestion = row->asked});
+    if (row->error != 0) {
+        assert_int_equal(listener, -1);
+        assert_int_equal(errno, row->error);
+        return;
+    }
+    assert_true(listener >= 0);
+    int client = connected_ipv4(port_of(listener));
+    int sock = accepted(listener, "127.0.0.1");
+    read_congestion(sock, name);
+    read_congestion(client, expected); /* the client is as the system makes it */
+    assert_string_equal(name, row->asked != NULL ? row->asked : expected);
+    close(sock);
+    close(client);
+    close(listener);
+}
+
 static void accepting_is_deferred_where_asked(void **state)
 {
     (void)state;
@@ -410,6 +538,20 @@ static void a_star_is_ipv4_where_there_is_no_ipv6(void **state)
     close(listener);
 }
 
+/* What an option can't buy is done without, but for the one that was asked for by name. */
+static void a_congestion_control_that_is_not_allowed_is_told(void **state)
+{
+    (void)state;
+    struct socket_options named = {.backlog = 8, .congestion = "reno"};
+    struct socket_options others = {.backlog = 8, .send_buffer = 20000, .defer_accept = true, .linger = true};
+    assert_true(refuse_call(SYS_setsockopt, EPERM));
+    assert_int_equal(listen_on("127.0.0.1:0", &named), -1);
+    assert_int_equal(errno, EPERM);
+    int listener = listen_on("127.0.0.1:0", &others);
+    assert_true(listener >= 0);
+    close(listener);
+}
+
 /* --- unix sockets: relative paths, as the temporary directory's may be longer than an address takes --- */
 
 struct world {
@@ -454,6 +596,20 @@ static void a_unix_socket_takes_connections(void **state)
     socket_address_print((struct sockaddr *)&address.storage, printed);
     assert_string_equal(printed, "unix:s");
     assert_false(address.any);
+    close(listener);
+    end_world(&world);
+}
+
+static void what_is_tcps_is_nothing_to_a_unix_socket(void **state)
+{
+    (void)state;
+    struct socket_options options = {
+        .backlog = 8, .nagle = true, .defer_accept = true, .linger = true, .congestion = "carrier-pigeon"};
+    struct world world;
+    make_world(&world);
+    int listener = listen_on("unix:s", &options);
+    assert_true(listener >= 0);
+    assert_int_equal(option(listener, SOL_SOCKET, SO_LINGER), 0);
     close(listener);
     end_world(&world);
 }
@@ -695,10 +851,20 @@ static void shutting_down_our_half_leaves_the_other(void **state)
 int main(void)
 {
     struct CMUnitTest addresses[ROWS], peers[PEER_ROWS];
+    struct CMUnitTest tuned[TUNED_ROWS], lingers[LINGER_ROWS], congestions[CONGESTION_ROWS];
     for (int i = 0; i < ROWS; i++)
         addresses[i] = (struct CMUnitTest){rows[i].name, parse, NULL, NULL, (void *)(uintptr_t)&rows[i]};
     for (int i = 0; i < PEER_ROWS; i++)
         peers[i] = (struct CMUnitTest){peer_rows[i].name, print_peer, NULL, NULL, (void *)(uintptr_t)&peer_rows[i]};
+    for (int i = 0; i < TUNED_ROWS; i++)
+        tuned[i] =
+            (struct CMUnitTest){tuned_rows[i].name, inherit_option, NULL, NULL, (void *)(uintptr_t)&tuned_rows[i]};
+    for (int i = 0; i < LINGER_ROWS; i++)
+        lingers[i] =
+            (struct CMUnitTest){linger_rows[i].name, close_unsent, NULL, NULL, (void *)(uintptr_t)&linger_rows[i]};
+    for (int i = 0; i < CONGESTION_ROWS; i++)
+        congestions[i] = (struct CMUnitTest){congestion_rows[i].name, control_congestion, NULL, NULL,
+                                             (void *)(uintptr_t)&congestion_rows[i]};
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_address_of_another_family_is_printed),
         cmocka_unit_test(port_0_becomes_a_real_port),
@@ -713,6 +879,7 @@ int main(void)
         cmocka_unit_test(a_star_takes_ipv4_and_ipv6),
         cmocka_unit_test(all_of_ipv6_is_not_ipv4),
         cmocka_unit_test(a_unix_socket_takes_connections),
+        cmocka_unit_test(what_is_tcps_is_nothing_to_a_unix_socket),
         cmocka_unit_test(a_stale_unix_socket_is_replaced),
         cmocka_unit_test(a_unix_socket_in_use_is_left_alone),
         cmocka_unit_test(a_unix_socket_whose_backlog_is_full_is_left_alone),
@@ -725,8 +892,10 @@ int main(void)
         cmocka_unit_test(sending_to_nobody_fails_without_a_signal),
         cmocka_unit_test(what_the_peer_has_not_taken_is_counted),
         cmocka_unit_test(shutting_down_our_half_leaves_the_other),
-        cmocka_unit_test(a_star_is_ipv4_where_there_is_no_ipv6), /* last: refuses IPv6 to all that comes behind it */
+        cmocka_unit_test(a_star_is_ipv4_where_there_is_no_ipv6), /* from here on: refused to all that comes behind */
+        cmocka_unit_test(a_congestion_control_that_is_not_allowed_is_told),
     };
     return cmocka_run_group_tests(addresses, NULL, NULL) + cmocka_run_group_tests(peers, NULL, NULL) +
-           cmocka_run_group_tests(tests, NULL, NULL);
+           cmocka_run_group_tests(tuned, NULL, NULL) + cmocka_run_group_tests(lingers, NULL, NULL) +
+           cmocka_run_group_tests(congestions, NULL, NULL) + cmocka_run_group_tests(tests, NULL, NULL);
 }
