@@ -16,6 +16,9 @@ struct clock {
 /* Monotonic milliseconds since an arbitrary start (CLOCK_MONOTONIC, clock_gettime(2)). */
 uint64_t clock_now_ms(void);
 
+/* The same in nanoseconds, to measure with. */
+uint64_t clock_now_ns(void);
+
 /* Reads both times. True when the wall clock shows another second than before: time to format it again. */
 bool clock_tick(struct clock *clock);
 
