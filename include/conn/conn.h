@@ -47,6 +47,20 @@ enum {
     CONN_REFUSED_MS = 1000 /* for one that is to be told that there is no room: others wait for its place */
 };
 
+/* What a sweep must know of a connection without touching it: another thread may be at it. */
+struct conn_due {
+    uint64_t ms;           /* monotonic: when its patience ends; 0: never */
+    enum conn_phase phase; /* what it is waiting for; 0: it is not to be shed */
+};
+
+/* What a request costs, for a model that asks (env.meter): kept here since the connection may change threads. */
+struct conn_cost {
+    uint32_t key;         /* of the request in the making: stands for its verb and target; 0: none is */
+    uint32_t expected_ns; /* what its thread counts on; of a connection not read yet, too */
+    uint32_t spent_ns;    /* on it so far */
+    uint32_t accepted_us; /* when, monotonic, cut off; 0: it has been read since */
+};
+
 struct conn_record; /* what the access log will say of a reply that isn't finished */
 
 struct conn {
@@ -64,6 +78,7 @@ struct conn {
     bool refused;   /* over the limit of connections: its answer is 503 */
     bool looked_up; /* conn_block has been here: `found` is its outcome, NULL when there were no descriptors */
     bool cold;      /* the next bytes of the body aren't in memory */
+    bool parked;    /* stands silent in a poller of several threads, to be armed again */
 
     struct buffer in;  /* read, not yet answered */
     struct buffer out; /* answered, not yet sent */
@@ -75,6 +90,7 @@ struct conn {
     uint64_t body_offset, body_length;
     uint64_t hot_upto; /* the body's file is in memory up to this offset, as far as we know */
     struct conn_record *record;
+    struct conn_cost cost;
 };
 
 /* A connection just accepted. Can't fail. `refused`: there are too many. */
@@ -104,8 +120,10 @@ bool conn_awaits_request(const struct conn *c);
  * makes conn_read or conn_write return STAGE_CLOSE. Never closes: the descriptor may be on its way into a poller. */
 void conn_expire(struct conn *c, struct conn_env *env);
 
-/* How long it has waited without a request or a reply in the making, in milliseconds; 0 when it is busy. `deadline_ms`:
- * its own. */
-uint64_t conn_idle_ms(const struct conn *c, const struct conn_limits *limits, uint64_t deadline_ms, uint64_t now_ms);
+/* When it is due, counted from now. */
+struct conn_due conn_due(const struct conn *c, const struct conn_limits *limits, uint64_t now_ms);
+
+/* How long a connection has waited without a request or a reply in the making, in milliseconds; 0 when it is busy. */
+uint64_t conn_idle_ms(struct conn_due due, const struct conn_limits *limits, uint64_t now_ms);
 
 #endif

@@ -5,6 +5,8 @@
 #ifndef SHUNT_CONN_ENV_H
 #define SHUNT_CONN_ENV_H
 
+#include "base/active.h"
+#include "base/hash.h"
 #include "base/log.h"
 #include "base/ring.h"
 #include "reply/reply.h"
@@ -22,6 +24,15 @@ struct conn_limits {
     bool assume_cold;      /* treat every file as if it weren't in the page cache: for tests of that way */
 };
 
+enum { METER_KEYS = 32 };
+
+/* Which requests a call answered, for a model that wants to know what each costs. */
+struct meter {
+    struct hash_key hash;
+    uint32_t keys[METER_KEYS]; /* one for each, standing for verb and target; never 0 */
+    int count;                 /* may be more than there is room for */
+};
+
 /* What a thread lends to the connections that it runs. */
 struct conn_env {
     const struct conn_limits *limits;
@@ -34,6 +45,10 @@ struct conn_env {
     bool logged;           /* set when a line was put: the logger may have to be told */
     bool log_full;         /* set when the ring is more than half full: the logger must be told at once */
     struct log_gate gate;  /* for messages about files */
+    struct active *active; /* held while the thread works; NULL: no limit */
+    struct meter *meter;   /* NULL: nobody asks */
+    uint64_t requests;     /* that were answered here */
+    bool sends_later;      /* what is answered here is sent by another thread: conn_read only gathers */
     bool draining;         /* the server is stopping: every reply is a connection's last */
     bool rearm;            /* set by the calls below when the connection's deadline is to be counted from now */
 };

@@ -22,7 +22,7 @@ enum stage conn_send_later(struct conn *c, struct conn_env *env, struct buffer *
 /* The body's last byte is sent: logs the reply, and lets go of the file. */
 void conn_finish_reply(struct conn *c, struct conn_env *env);
 
-/* All that it will ever be sent, was: the stage in which it ends. */
-enum stage conn_end(struct conn *c, struct conn_env *env);
+/* All that it will ever be sent, was, the last of it in this turn: the stage in which it ends. */
+enum stage conn_end(struct conn *c, struct conn_env *env, const struct conn_turn *turn);
 
 #endif

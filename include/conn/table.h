@@ -17,12 +17,12 @@
 #include <stdatomic.h>
 
 #define OWNER_NOBODY 0u /* owners are numbered from 1 */
-#define OWNER_STRANDED                                                                                                 \
-    0x80000000u /* with an owner's number: it stands in no poller, the owner's next sweep ends it                      \
-                 */
+/* Two flags beside an owner's number. */
+#define OWNER_STRANDED 0x80000000u /* it stands in no poller, the owner's next sweep ends it */
+#define OWNER_CALLED   0x40000000u /* an event came while a thread had it that watches it for several */
 
 struct conn_slot {
-    _Atomic uint64_t deadline_ms; /* monotonic; 0: none */
+    _Atomic uint64_t due; /* a struct conn_due in one word */
     _Atomic uint32_t owner;
     _Atomic uint32_t generation; /* of the descriptor: how many connections it has been */
 };
@@ -56,10 +56,17 @@ static inline bool conn_table_owns(const struct conn_table *table, int fd, uint3
     return atomic_load_explicit(&table->slots[fd].owner, memory_order_acquire) == owner;
 }
 
-/* The owner's: when the connection's patience ends, monotonic milliseconds; 0: never. */
-static inline void conn_table_set_deadline(struct conn_table *table, int fd, uint64_t deadline_ms)
+/* The owner's: when the connection is due. */
+static inline void conn_table_set_due(struct conn_table *table, int fd, struct conn_due due)
 {
-    atomic_store_explicit(&table->slots[fd].deadline_ms, deadline_ms, memory_order_relaxed);
+    atomic_store_explicit(&table->slots[fd].due, (uint64_t)due.phase << 56 | due.ms, memory_order_relaxed);
+}
+
+/* Anybody's: the same, as it was a moment ago. */
+static inline struct conn_due conn_table_due(const struct conn_table *table, int fd)
+{
+    uint64_t word = atomic_load_explicit(&table->slots[fd].due, memory_order_relaxed);
+    return (struct conn_due){word & (UINT64_MAX >> 8), (enum conn_phase)(word >> 56)};
 }
 
 /* The connection could not be registered with its new owner's poller. By whoever passed it: the one thing allowed after
@@ -68,6 +75,34 @@ static inline void conn_table_strand(struct conn_table *table, int fd, uint32_t 
 {
     atomic_store_explicit(&table->slots[fd].owner, owner | OWNER_STRANDED, memory_order_release);
 }
+
+/*
+ * Where several threads watch one poller, a connection is the poller's until one of them makes it its own. All that is
+ * done to it, arming its socket again included, is done before it is given back, so that nobody's late call can hit a
+ * descriptor that another has closed meanwhile. An event that comes in between is noted, and not lost.
+ */
+
+/* Makes a connection of `from` the caller's. Whether it was the first; then it sees all that was stored before. */
+static inline bool conn_table_seize(struct conn_table *table, int fd, uint32_t from, uint32_t to)
+{
+    return atomic_compare_exchange_strong_explicit(&table->slots[fd].owner, &from, to, memory_order_acquire,
+                                                   memory_order_relaxed);
+}
+
+/* Gives it back to `to`. False when an event has come for it meanwhile: it is the caller's still. */
+static inline bool conn_table_give_back(struct conn_table *table, int fd, uint32_t self, uint32_t to)
+{
+    uint32_t owner = self;
+    if (atomic_compare_exchange_strong_explicit(&table->slots[fd].owner, &owner, to, memory_order_release,
+                                                memory_order_relaxed))
+        return true;
+    atomic_store_explicit(&table->slots[fd].owner, self, memory_order_relaxed);
+    return false;
+}
+
+/* The connection that an event with this key is about, seized from `shared` for `self`. NULL when there is none, or
+ * another thread has it, which then is told. */
+struct conn *conn_table_answer(struct conn_table *table, uint64_t key, uint32_t shared, uint32_t self);
 
 /* Passes ownership on. Everything stored before is seen by the new owner. */
 static inline void conn_table_pass(struct conn_table *table, int fd, uint32_t owner)

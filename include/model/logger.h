@@ -9,39 +9,46 @@
 #ifndef SHUNT_MODEL_LOGGER_H
 #define SHUNT_MODEL_LOGGER_H
 
+#include "base/active.h"
 #include "base/log.h"
 #include "base/ring.h"
 #include "os/poller.h"
+#include "os/usage.h"
 
 #include <pthread.h>
 
 enum {
-    LOGGER_RING = 1 << 22,  /* bytes of a worker's ring */
-    LOGGER_EVERY_MS = 50,   /* how often a busy log is written */
-    LOGGER_REOPEN_MS = 1000 /* how often the file's name is looked at */
+    LOGGER_RING = 1 << 22,       /* bytes of a worker's ring */
+    LOGGER_RING_SMALL = 1 << 20, /* where there may be a worker for every connection */
+    LOGGER_EVERY_MS = 50,        /* how often a busy log is written */
+    LOGGER_REOPEN_MS = 1000      /* how often the file's name is looked at */
 };
 
 struct logger {
     const char *path; /* NULL: no log, and nothing below is in use */
     int fd;
-    struct ring *rings; /* owned; `count` in use */
-    int count;
+    struct ring *rings; /* owned; `count` in use, room for `most` */
+    int most;
+    _Atomic int count;
     pthread_t thread;
     bool started;
-    struct poller poller; /* only ever woken */
+    struct active *active; /* held while it works, not while it waits or writes; NULL: no limit */
+    struct poller poller;  /* only ever woken */
     _Atomic bool sleeping;
     _Atomic bool stop, ended;
     char *batch; /* scratch for one write */
     struct log_gate gate;
     uint64_t lost_told;
+    struct usage usage; /* of the thread, when it has ended */
 };
 
 /* Opens the log ("-": standard output, NULL: none), for at most `most` rings. 0, or -1 with errno; logger_close() is
  * owed either way. */
 int logger_open(struct logger *logger, const char *path, int most);
 
-/* A ring for one more thread to put lines into; before the logger starts. NULL with errno ENOMEM. */
-struct ring *logger_add_ring(struct logger *logger);
+/* A ring for one more thread to put lines into. The main thread's to call, also while the logger runs. NULL with errno
+ * ENOMEM. */
+struct ring *logger_add_ring(struct logger *logger, bool small);
 
 /* Starts the thread. 0, or -1 with errno. */
 int logger_start(struct logger *logger);

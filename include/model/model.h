@@ -1,30 +1,37 @@
 /*
- * model: which thread runs which stage of which connection. Four answers are a model; the loop, the handoff and the
- * HTTP engine are the same for all.
+ * model: which thread runs which stage of which connection. A model says which crews there are, where a new connection
+ * goes, and where one goes for its next stage; the loop, the passing and the HTTP engine are the same for all.
  */
 #ifndef SHUNT_MODEL_MODEL_H
 #define SHUNT_MODEL_MODEL_H
 
 #include "conn/conn.h"
-#include "model/worker.h"
+#include "model/crew.h"
 
+struct engine;
 struct engine_settings;
 
 struct model {
     const char *name;
 
-    /* Fills in how many threads there are, where the user left it open: settings->workers, ->writers and ->threads, the
-     * sum. */
+    /* Fills in settings->crews and ->crew_count, and ->workers and ->writers where the user left them open. */
     void (*settle)(struct engine_settings *settings);
 
-    /* What the i-th of those threads is there for. */
-    struct post (*post)(const struct engine_settings *settings, int i);
+    /* The place that the n-th new connection goes to, where the main thread accepts; sets its home. NULL: it is gone.
+     */
+    struct place *(*admit)(struct engine *engine, struct conn *c, uint64_t n);
 
-    /* The thread that the n-th new connection belongs to, for life. */
-    int (*home)(const struct engine_settings *settings, uint64_t n);
+    /* Where a connection that was at `from` goes for its next stage; NULL: nowhere, this thread goes on with it. */
+    struct place *(*route)(const struct engine *engine, struct place *from, const struct conn *c, enum stage next);
 
-    /* Where a connection goes for its next stage. */
-    const struct place *(*route)(const struct engine *engine, const struct conn *c, enum stage next);
+    /* The rest is for a few, and NULL for most. After a new connection was passed to its place: */
+    void (*admitted)(struct engine *engine, struct place *to);
+
+    /* Wakes whoever doesn't wait at a place, after a new order. */
+    void (*wake)(struct engine *engine);
+
+    /* Counts what has ended without a thread that would count it. */
+    void (*reap)(struct engine *engine);
 };
 
 #endif

@@ -12,7 +12,9 @@ struct queue {
     pthread_mutex_t lock;
     pthread_cond_t filled;
     int *ring; /* owned */
-    int size, head, count;
+    int size, head;
+    _Atomic int count; /* changed under the lock; may be looked at without */
+    int waiting;       /* threads that wait for one */
     bool open;
 };
 
@@ -22,13 +24,22 @@ int queue_open(struct queue *queue, int size);
 /* Safe on a zeroed queue. No thread takes from it any more. */
 void queue_close(struct queue *queue);
 
-/* Puts a descriptor in, and wakes one thread. At most `size` wait at once. */
-void queue_put(struct queue *queue, int fd);
+/* Puts a descriptor in, and wakes one thread that waits. At most `size` wait at once. Whether it was empty before. */
+bool queue_put(struct queue *queue, int fd);
 
-/* Waits for one; -1 when the queue was shut. */
-int queue_take(struct queue *queue);
+/* Waits until there is something, and takes up to `most` of it, oldest first. How many; 0 when the queue was shut. */
+int queue_wait(struct queue *queue, int *fds, int most);
 
-/* From now on every take, waiting or to come, gets -1. */
+/* The same without waiting: 0 when there is nothing. */
+int queue_take(struct queue *queue, int *fds, int most);
+
+/* How many wait, as it was a moment ago. */
+int queue_length(const struct queue *queue);
+
+/* Whether more wait in it than threads wait for them. */
+bool queue_is_behind(struct queue *queue);
+
+/* From now on every wait, begun or to come, gets 0. */
 void queue_shut(struct queue *queue);
 
 #endif

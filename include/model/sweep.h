@@ -1,19 +1,25 @@
-/* sweep: what a worker does about its own connections that have been as they are for too long. */
+/* sweep: what a worker does about its place's connections that have been as they are for too long. */
 #ifndef SHUNT_MODEL_SWEEP_H
 #define SHUNT_MODEL_SWEEP_H
 
 #include "model/worker.h"
 
-enum { SWEEP_EVERY_MS = 1000 };
+enum { SWEEP_EVERY_MS = 1000, SWEEP_DRAIN_MS = 100 };
 
-/* Ends stranded ones, and shuts down those past their deadline. The event that follows ends them: never closed here,
- * since a connection may have been passed to us a moment ago and its socket be on its way into our poller. */
-void sweep_deadlines(struct worker *worker);
+/* Ends stranded ones, and shuts down those that are due; when the server is stopping, all that wait for a request, but
+ * one whose request has come meanwhile is still answered. The event that follows a shutdown ends a connection: it is
+ * never closed here, since it may have been passed to us a moment ago and its socket be on its way into our poller. */
+void sweep(struct worker *worker);
+
+/* The same for a single connection, by the thread that it has for itself; and where the accept stage asks for it, it
+ * may be one that is shed. */
+void sweep_one(struct worker *worker, struct conn *c);
+
+/* Of the `count` connections that have been idle longest, wherever they are: tells each place how many are its own
+ * (place->shed). By any thread; it touches none of them. */
+void sweep_share_out(struct engine *engine, uint32_t count);
 
 /* Shuts down up to `count` of the longest idle ones. */
 void sweep_idle(struct worker *worker, uint32_t count);
-
-/* The server is stopping: ends all that wait for a request; one whose request has come meanwhile is still answered. */
-void sweep_drain(struct worker *worker);
 
 #endif

@@ -1,62 +1,55 @@
 /*
- * worker: one thread, and the loop that every model runs:
+ * worker: one thread, and the loops that every model runs:
  *
- *     wait · run the stage of what is ready · route it · once a second, sweep the deadlines
+ *     wait · run the stage of what is ready · pass it to its next place · once a second, sweep
  *
  * A worker runs whatever stage its connections are in: what makes a reader a reader is what is routed to it. It owns
- * the poller that its connections stand in, the scratch that it lends them, and a cache; nothing of it is shared but
- * the words marked so.
+ * the scratch that it lends them, and a cache; nothing of it is shared but the words marked so.
  */
 #ifndef SHUNT_MODEL_WORKER_H
 #define SHUNT_MODEL_WORKER_H
 
-#include "model/handoff.h"
+#include "conn/env.h"
+#include "model/acceptor.h"
+#include "model/crew.h"
+#include "os/usage.h"
 
 #include <pthread.h>
 
 struct engine;
 
-/* What a thread is there for; a model says it. */
-struct post {
-    char role[24]; /* "read 0", "write 1": the thread's name */
-    int cpu;       /* to be pinned to; -1: none */
-    bool reads;    /* connections wait here for requests: it has a cache, and idle ones to shed */
+/* What a report says of a thread. */
+struct worker_counts {
+    uint64_t accepted; /* connections that it let in */
+    uint64_t handoffs; /* connections that it passed to another place */
+    uint64_t steals;   /* connections that it took from another thread's */
+    struct usage usage;
 };
 
 struct worker {
     struct engine *engine;
-    struct post post;
-    const struct place *place; /* what it owns connections as: its own, or its pool's */
-    struct place own;
-    struct poller poller;
+    const struct crew *crew;
+    struct place *place; /* where its connections wait */
+    uint16_t seat;       /* which of its crew's places that is */
+    uint32_t id;         /* it owns by this number what it seized from a shared place */
+    int cpu;             /* to be pinned to; -1: none */
+    char role[24];       /* the thread's name */
     pthread_t thread;
-    void (*loop)(struct worker *); /* what the thread does */
     bool started;
     struct conn_env env;
     struct docroot docroot;
-    uint64_t sweep_ms; /* when the next sweep is due */
+    struct meter meter;
+    struct worker_counts counts;
 
-    _Alignas(64) _Atomic uint32_t shed; /* shared: idle connections that the accept stage asks to be closed */
-    _Atomic uint64_t ended;             /* shared: connections closed here; written by this thread */
-    _Atomic bool finished;              /* shared: the loop has returned */
+    _Alignas(64) _Atomic uint64_t ended; /* shared: connections closed here; written by this thread */
+    _Atomic bool finished;               /* shared: the loop has returned */
 };
 
-/* `count` zeroed workers, each on cache lines of its own; free() them. NULL with errno ENOMEM. */
-struct worker *worker_array(int count);
+/* The i-th thread of a crew. 0, or -1 with errno; worker_close() is owed either way. */
+int worker_open(struct worker *worker, struct engine *engine, int crew, int i);
 
-/* `place`: a pool's, or NULL for a worker with a poller, whose number as an owner is worker_id(). 0, or -1 with errno.
- */
-int worker_open(struct worker *worker, struct engine *engine, const struct place *place, const struct post *post);
-
-/* The number by which the i-th worker of an engine owns connections. */
-static inline uint32_t worker_id(int i)
-{
-    return (uint32_t)i + 1;
-}
-
-/* Starts the thread: worker_loop, or another. 0, or -1 with errno. */
-int worker_start(struct worker *worker, void (*loop)(struct worker *));
-void worker_loop(struct worker *worker);
+/* Starts the thread. 0, or -1 with errno. */
+int worker_start(struct worker *worker);
 
 /* Whether the thread has nothing more to do, or never ran: joining it won't take long. */
 bool worker_is_finished(const struct worker *worker);
@@ -67,14 +60,27 @@ void worker_join(struct worker *worker);
 /* Gives everything back; no thread runs any more. Safe on a zeroed worker. */
 void worker_close(struct worker *worker);
 
-/* Runs the stage that a connection of this worker's is in, and routes it to the next. */
+/* Runs the stage that a connection is in, which this worker owns, and passes it to the next. */
 void worker_run(struct worker *worker, struct conn *c);
+
+/* Only the first half of it: what it needs next, by what was found out. */
+enum stage worker_run_stage(struct worker *worker, struct conn *c);
+
+/* Passes a connection on, for its stage `next`. Whether it is gone: where a shared place is this worker's, too, its
+ * socket may be ready at once, and it is ours still. */
+bool worker_pass(struct worker *worker, struct place *to, struct conn *c, enum stage next);
+
+/* Lets connections in that have come to this worker's own place, and runs them. */
+void worker_admit(struct worker *worker, const struct arrival *arrivals, int count);
 
 /* Closes a connection that this worker owns. */
 void worker_end(struct worker *worker, struct conn *c);
 
-/* The deadline that counts from now for this connection, monotonic milliseconds; 0: none. */
-uint64_t worker_deadline(const struct worker *worker, const struct conn *c);
+/* When a connection is due that is as it is since now; or, if nothing has begun, since then. */
+struct conn_due worker_due(const struct worker *worker, const struct conn *c);
+
+/* Takes the engine's order. Whether to go on. */
+bool worker_obeys(struct worker *worker);
 
 /* Wakes the logger if lines were put into this worker's ring. Once a turn. */
 void worker_tell_logger(struct worker *worker);

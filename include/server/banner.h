@@ -2,6 +2,7 @@
 #ifndef SHUNT_SERVER_BANNER_H
 #define SHUNT_SERVER_BANNER_H
 
+#include "model/engine.h"
 #include "os/socket.h"
 #include "server/options.h"
 

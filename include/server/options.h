@@ -6,7 +6,7 @@
 #ifndef SHUNT_SERVER_OPTIONS_H
 #define SHUNT_SERVER_OPTIONS_H
 
-#include "model/acceptor.h"
+#include "model/engine.h"
 #include "os/socket.h"
 
 #include <stdbool.h>
@@ -20,11 +20,21 @@ struct options {
     int workers; /* 0: one per usable core */
     int writers; /* -1: by the number of cores */
     int blockers;
+    bool processes;                  /* model forked: processes instead of threads */
+    int weights[ENGINE_WEIGHTS_MAX]; /* of the readers; `weight_count` were given */
+    int weight_count;
+    int active_limit;  /* 0: none */
+    int reserve_cores; /* left to the system */
+    bool pin;
     int max_connections; /* 0: what the limit on files leaves */
     bool access_log_given;
     const char *access_log; /* a path, "-", or NULL: none */
+    const char *report;     /* a file's path, or NULL */
     bool quiet;
-    int send_buffer;  /* bytes, 0: the kernel's affair */
+    int send_buffer;        /* bytes, 0: the kernel's affair */
+    const char *congestion; /* the kernel's name for it, or NULL: its default */
+    bool defer_accept, nodelay;
+    int linger_s;     /* -1: close(2) doesn't wait; else SO_LINGER's seconds */
     uint32_t stop_ms; /* for running responses when stopping */
     struct conn_limits limits;
 };

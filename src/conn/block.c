@@ -12,7 +12,10 @@ enum {
 static enum stage warm_body(struct conn *c, struct conn_env *env)
 {
     uint64_t length = c->body_length < WARM_WINDOW ? c->body_length : WARM_WINDOW;
-    if (entry_warm(c->body, c->body_offset, length) < 0) {
+    active_leave(env->active);
+    int warmed = entry_warm(c->body, c->body_offset, length);
+    active_enter(env->active);
+    if (warmed < 0) {
         if (log_gate_opens(&env->gate, env->clock.now_ms))
             log_errno(LOG_LEVEL_ERROR, "read %s", c->body->path == NULL ? "a file being sent" : c->body->path);
         return STAGE_CLOSE;
@@ -32,7 +35,9 @@ static enum stage look_up(struct conn *c, struct conn_env *env)
     int status;
     if (request_parse(buffer_bytes(&c->in), &env->limits->request, &request, &length, &status) != REQUEST_COMPLETE)
         return STAGE_CLOSE;
+    active_leave(env->active);
     c->found = reply_look_up(&env->replier, &request);
+    active_enter(env->active);
     c->looked_up = true;
     conn_enter(c, env, PHASE_REPLY);
     return STAGE_READ;

@@ -33,11 +33,9 @@ uint32_t conn_interest(const struct conn *c, enum stage next)
     return c->pending ? POLLER_IN | POLLER_OUT : POLLER_IN;
 }
 
-uint32_t conn_patience(const struct conn *c, const struct conn_limits *limits)
+static uint32_t patience_in(enum conn_phase phase, const struct conn_limits *limits)
 {
-    if (c->refused)
-        return CONN_REFUSED_MS;
-    switch ((enum conn_phase)c->phase) {
+    switch (phase) {
     case PHASE_FRESH:
     case PHASE_HEAD:
         return limits->head_ms;
@@ -53,6 +51,17 @@ uint32_t conn_patience(const struct conn *c, const struct conn_limits *limits)
         break;
     }
     return 0;
+}
+
+uint32_t conn_patience(const struct conn *c, const struct conn_limits *limits)
+{
+    return c->refused ? CONN_REFUSED_MS : patience_in((enum conn_phase)c->phase, limits);
+}
+
+struct conn_due conn_due(const struct conn *c, const struct conn_limits *limits, uint64_t now_ms)
+{
+    uint32_t patience_ms = conn_patience(c, limits);
+    return (struct conn_due){patience_ms == 0 ? 0 : now_ms + patience_ms, c->refused ? 0 : (enum conn_phase)c->phase};
 }
 
 bool conn_takes(struct conn *c)
@@ -77,15 +86,20 @@ void conn_expire(struct conn *c, struct conn_env *env)
     c->phase = PHASE_LINGER;
 }
 
-bool conn_awaits_request(const struct conn *c)
+static bool awaits_request(enum conn_phase phase)
 {
-    return c->phase == PHASE_FRESH || c->phase == PHASE_IDLE || c->phase == PHASE_RETURNED;
+    return phase == PHASE_FRESH || phase == PHASE_IDLE || phase == PHASE_RETURNED;
 }
 
-uint64_t conn_idle_ms(const struct conn *c, const struct conn_limits *limits, uint64_t deadline_ms, uint64_t now_ms)
+bool conn_awaits_request(const struct conn *c)
 {
-    if (!conn_awaits_request(c) && c->phase != PHASE_LINGER)
+    return awaits_request((enum conn_phase)c->phase);
+}
+
+uint64_t conn_idle_ms(struct conn_due due, const struct conn_limits *limits, uint64_t now_ms)
+{
+    if (due.ms == 0 || (!awaits_request(due.phase) && due.phase != PHASE_LINGER))
         return 0;
-    uint64_t since_ms = deadline_ms - conn_patience(c, limits);
+    uint64_t since_ms = due.ms - patience_in(due.phase, limits);
     return now_ms > since_ms ? now_ms - since_ms : 0;
 }

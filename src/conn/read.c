@@ -9,8 +9,6 @@
 
 #include "conn/record.h"
 
-enum { LINGER_ABOVE = 16384 }; /* bytes: what fits into a new connection's first flight (RFC 6928) */
-
 /* How the loop over requests goes on. */
 enum step {
     STEP_NEXT = 1, /* look for another request */
@@ -53,11 +51,14 @@ static enum step leave_to_send(struct reading *r)
 /* Sends all that was gathered. */
 static enum step send_gathered(struct reading *r)
 {
+    if (r->env->sends_later && (buffer_length(r->out) > 0 || r->c->body != NULL))
+        return leave_to_send(r);
     enum io io = conn_send(r->c, r->env, r->out, &r->turn);
     if (r->c->body != NULL)
         entry_note_hot(r->c->body, r->body_from, r->c->hot_upto, r->env->clock.now_ms);
     switch (io) {
     case IO_AGAIN:
+        r->c->lingering = true;
         return leave_to_send(r);
     case IO_FAILED:
         return leave(r, STAGE_CLOSE);
@@ -76,11 +77,22 @@ static enum step last_reply(struct reading *r)
     enum step step = send_gathered(r);
     if (step != STEP_NEXT)
         return step;
-    /* Much of a large reply is on its way yet: a byte that its client sends meanwhile, needless as it may be, must not
-     * destroy it. A small one is as good as there. */
-    if (r->env->limits->turn_bytes - r->turn.left > LINGER_ABOVE)
-        r->c->lingering = true;
-    return leave(r, conn_end(r->c, r->env));
+    return leave(r, conn_end(r->c, r->env, &r->turn));
+}
+
+/* A request has been answered. */
+static void count(struct conn_env *env, const struct request *request)
+{
+    struct meter *meter = env->meter;
+    env->requests++;
+    if (meter == NULL)
+        return;
+    const char *end = request->target.at == NULL ? request->line.at : request->target.at + request->target.len;
+    uint32_t key =
+        (uint32_t)hash_bytes(meter->hash, (struct slice){request->line.at, (size_t)(end - request->line.at)});
+    if (meter->count < METER_KEYS)
+        meter->keys[meter->count] = key == 0 ? 1 : key;
+    meter->count++;
 }
 
 /* Answers with a status alone, and ends the connection: nobody can tell where the next request begins, or there must be
@@ -90,6 +102,7 @@ static enum step refuse(struct reading *r, const struct request *request, int st
     struct reply reply;
     if (reply_refuse(r->env->date, status, request->method == METHOD_HEAD, r->out, &reply) != REPLY_MADE)
         return leave(r, STAGE_CLOSE);
+    count(r->env, request);
     record_now(r->env, r->c, request, status, reply.body_bytes);
     r->c->lingering = true;
     return last_reply(r);
@@ -126,6 +139,7 @@ static void begin_reply(struct reading *r, const struct request *request, const 
 {
     struct conn *c = r->c;
     r->answered = true;
+    count(r->env, request);
     c->discard = request->content_length;
     if (reply->entry == NULL) {
         record_now(r->env, c, request, reply->status, reply->body_bytes);

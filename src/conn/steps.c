@@ -2,6 +2,8 @@
 
 #include "conn/record.h"
 
+enum { LINGER_ABOVE = 16384 }; /* bytes: what fits into a new connection's first flight (RFC 6928) */
+
 void conn_enter(struct conn *c, struct conn_env *env, enum conn_phase phase)
 {
     c->phase = (uint8_t)phase;
@@ -31,9 +33,11 @@ void conn_finish_reply(struct conn *c, struct conn_env *env)
     c->body = NULL;
 }
 
-enum stage conn_end(struct conn *c, struct conn_env *env)
+enum stage conn_end(struct conn *c, struct conn_env *env, const struct conn_turn *turn)
 {
-    if (!c->lingering)
+    /* Much of a large reply is on its way yet: a byte that its client sends meanwhile, needless as it may be, must not
+     * destroy it. A small one is as good as there. */
+    if (!c->lingering && env->limits->turn_bytes - turn->left <= LINGER_ABOVE)
         return STAGE_CLOSE;
     socket_shutdown_send(c->fd);
     buffer_fini(&c->in);

@@ -44,7 +44,7 @@ struct conn *conn_table_claim(struct conn_table *table, int fd)
     /* Acquires what the one that had this descriptor before wrote, up to its release. */
     (void)atomic_load_explicit(&slot->owner, memory_order_acquire);
     atomic_fetch_add_explicit(&slot->generation, 1, memory_order_relaxed);
-    atomic_store_explicit(&slot->deadline_ms, 0, memory_order_relaxed);
+    atomic_store_explicit(&slot->due, 0, memory_order_relaxed);
     raise_top(table, fd + 1);
     return &table->conns[fd];
 }
@@ -66,4 +66,20 @@ struct conn *conn_table_find(struct conn_table *table, uint64_t key, uint32_t ow
     if (!conn_table_owns(table, fd, owner) || conn_table_key(table, fd) != key)
         return NULL;
     return &table->conns[fd];
+}
+
+struct conn *conn_table_answer(struct conn_table *table, uint64_t key, uint32_t shared, uint32_t self)
+{
+    int fd = (int)(key & 0xffffffff);
+    _Atomic uint32_t *slot = &table->slots[fd].owner;
+    while (conn_table_key(table, fd) == key) {
+        uint32_t owner = atomic_load_explicit(slot, memory_order_relaxed);
+        if (owner == OWNER_NOBODY)
+            return NULL;
+        if (owner == shared ? conn_table_seize(table, fd, shared, self)
+                            : atomic_compare_exchange_strong_explicit(slot, &owner, owner | OWNER_CALLED,
+                                                                      memory_order_relaxed, memory_order_relaxed))
+            return owner == shared ? &table->conns[fd] : NULL;
+    }
+    return NULL;
 }

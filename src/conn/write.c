@@ -5,6 +5,7 @@ enum stage conn_write(struct conn *c, struct conn_env *env)
     struct conn_turn turn = {env->limits->turn_bytes};
     switch (conn_send(c, env, &c->out, &turn)) {
     case IO_AGAIN:
+        c->lingering = true; /* nobody looks at what comes while we wait */
         return conn_send_later(c, env, &c->out);
     case IO_FAILED:
         return STAGE_CLOSE;
@@ -15,8 +16,8 @@ enum stage conn_write(struct conn *c, struct conn_env *env)
     buffer_fini(&c->out);
     c->pending = buffer_length(&c->in) > 0;
     if (c->closing || (env->draining && !c->pending)) {
-        c->lingering = true; /* nobody has looked at what came while we sent */
-        return conn_end(c, env);
+        c->lingering |= !c->closing; /* the end is our idea: the next request may be on its way */
+        return conn_end(c, env, &turn);
     }
     if (!c->pending)
         buffer_fini(&c->in);

@@ -1,25 +1,41 @@
 #include "model/acceptor.h"
 
+#include "base/clock.h"
+#include "model/engine.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <unistd.h>
 
 enum {
-    BATCH = 64,          /* connections taken from one listener before the others, and signals, are looked at */
-    DRAIN_MAX = 65536,   /* connections taken from a backlog when stopping */
+    BATCH = 64,          /* connections taken from one listener before the others are looked at */
+    LAST_MAX = 65536,    /* connections taken from a backlog when stopping */
     SHED_EVERY_MS = 100, /* how often the owners are asked to shed */
     SHED_PAUSE_MS = 10,  /* time for them to do it */
     FULL_PAUSE_MS = 100, /* when there is no room at all */
     SHED_PART = 16,      /* of all connections, one in so many is asked to be shed */
 };
 
-static const uint64_t control_key = UINT64_MAX - 1;
+/* Keys of listeners; no connection's generation and descriptor come up to them. */
+static const uint64_t first_key = UINT64_MAX - ACCEPTOR_LISTENERS_MAX;
+
+bool acceptor_is_listener(uint64_t key)
+{
+    return key >= first_key;
+}
+
+/* Each acceptor has its part of what all of them may take. */
+static int part_of(const struct acceptor *acceptor, int all, int least)
+{
+    int part = all / acceptor->engine->acceptor_count;
+    return part > least ? part : least;
+}
 
 /* Descriptors of nothing, so that some can be given up when there are no others. */
 static void fill_reserve(struct acceptor *acceptor)
 {
-    while (acceptor->reserved < ENGINE_RESERVE) {
-        int fd = fcntl(acceptor->poller.fd, F_DUPFD_CLOEXEC, 0);
+    while (acceptor->reserved < part_of(acceptor, ACCEPTOR_RESERVE, ACCEPTOR_LEAST)) {
+        int fd = fcntl(acceptor->place->poller.fd, F_DUPFD_CLOEXEC, 0);
         if (fd < 0)
             return;
         acceptor->reserve[acceptor->reserved++] = fd;
@@ -32,71 +48,129 @@ static void empty_reserve(struct acceptor *acceptor)
         close(acceptor->reserve[--acceptor->reserved]);
 }
 
-/* Whether listeners are polled. They stay registered: asking for nothing needs no memory, and can be undone at any
- * time. */
-static void watch_listeners(struct acceptor *acceptor, uint32_t interest)
+static bool takes_turns(const struct acceptor *acceptor)
 {
-    for (int i = 0; i < acceptor->count; i++)
-        poller_modify(&acceptor->poller, acceptor->listeners[i], interest, (uint64_t)i);
-    acceptor->paused = interest == 0;
+    return acceptor->place->kind == PLACE_SHARED;
 }
 
-/* Nothing is accepted for a moment. A level-triggered listener that isn't read would spin. */
+static int watch(struct acceptor *acceptor, int i)
+{
+    uint32_t interest = POLLER_IN;
+    if (takes_turns(acceptor))
+        interest |= POLLER_ONCE;
+    if (acceptor->exclusive[i])
+        interest |= POLLER_EXCLUSIVE;
+    return poller_add(&acceptor->place->poller, acceptor->listeners[i], interest, first_key + (uint64_t)i);
+}
+
+int acceptor_open(struct acceptor *acceptor, struct engine *engine, struct place *place, const int *listeners,
+                  int count)
+{
+    *acceptor = (struct acceptor){.engine = engine, .place = place, .count = count, .open = true};
+    pthread_mutex_init(&acceptor->turn, NULL);
+    memcpy(acceptor->listeners, listeners, (size_t)count * sizeof *listeners);
+    fill_reserve(acceptor);
+    for (int i = 0; i < count; i++) {
+        acceptor->exclusive[i] = engine->acceptor_count > 1 && socket_is_unix(listeners[i]);
+        if (watch(acceptor, i) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+/* Nothing is accepted for a moment: a level-triggered listener that isn't read would spin. */
 static void pause_for(struct acceptor *acceptor, uint64_t ms)
 {
-    watch_listeners(acceptor, 0);
-    acceptor->paused_till_ms = clock_now_ms() + ms;
+    if (!acceptor->paused)
+        for (int i = 0; i < acceptor->count; i++)
+            poller_remove(&acceptor->place->poller, acceptor->listeners[i]);
+    acceptor->paused = true;
+    acceptor->look_ms = clock_now_ms() + ms;
 }
 
-int acceptor_open(struct acceptor *acceptor, struct engine *engine, const int *listeners, int count)
+static void resume(struct acceptor *acceptor)
 {
-    *acceptor = (struct acceptor){.intake = {.engine = engine}, .count = count, .poller = POLLER_CLOSED};
-    memcpy(acceptor->listeners, listeners, (size_t)count * sizeof *listeners);
-    if (poller_open(&acceptor->poller) < 0)
-        return -1;
-    fill_reserve(acceptor);
-    for (int i = 0; i < count; i++)
-        if (poller_add(&acceptor->poller, listeners[i], POLLER_IN, (uint64_t)i) < 0)
-            return -1;
-    return 0;
+    bool failed = false;
+    for (int i = 0; i < acceptor->count; i++)
+        failed |= watch(acceptor, i) < 0 && errno != EEXIST;
+    acceptor->paused = failed;
+}
+
+void acceptor_room_init(struct acceptor_room *room)
+{
+    *room = (struct acceptor_room){0};
+    pthread_mutex_init(&room->lock, NULL);
 }
 
 static void complain(struct acceptor *acceptor, const char *why, const char *remedy)
 {
-    if (log_gate_opens(&acceptor->gate, clock_now_ms()))
+    struct acceptor_room *room = &acceptor->engine->room;
+    pthread_mutex_lock(&room->lock);
+    bool opens = log_gate_opens(&room->gate, clock_now_ms());
+    pthread_mutex_unlock(&room->lock);
+    if (opens)
         log_line(LOG_LEVEL_WARNING, "accept: %s: idle connections are closed, some new ones answered 503 (%s)", why,
                  remedy);
 }
 
-/* Asks the owners to make room, and gives them a moment for it; false when they were asked just now, and it can't be
- * said that the room they made is used up. */
+/* Connections that all acceptors together have let in. */
+static uint64_t count_let_in(const struct engine *engine)
+{
+    uint64_t let_in = 0;
+    for (int i = 0; i < engine->acceptor_count; i++)
+        let_in += atomic_load_explicit(&engine->acceptors[i].accepted, memory_order_relaxed) -
+                  atomic_load_explicit(&engine->acceptors[i].refused, memory_order_relaxed);
+    return let_in;
+}
+
+/* Asks the owners to make room, unless they are at it, and gives them a moment for it; false when they were asked just
+ * now, and it can't be said that the room they made is used up. */
 static bool make_room(struct acceptor *acceptor)
 {
-    struct engine *engine = acceptor->intake.engine;
-    const struct engine_settings *settings = &engine->settings;
+    struct engine *engine = acceptor->engine;
+    struct acceptor_room *room = &engine->room;
+    int most = engine->settings.connections_max / SHED_PART;
     uint64_t now_ms = clock_now_ms();
-    if (now_ms < acceptor->shed_ms + SHED_EVERY_MS && acceptor->let_in - acceptor->shed_let_in < BATCH)
-        return false;
-    acceptor->shed_ms = now_ms;
-    acceptor->shed_let_in = acceptor->let_in;
-    int part = settings->connections_max / SHED_PART;
-    engine_shed(engine, (uint32_t)((part > BATCH ? part : BATCH) / settings->workers + 1));
-    pause_for(acceptor, SHED_PAUSE_MS);
-    return true;
+    pthread_mutex_lock(&room->lock);
+    bool at_it = now_ms < room->shed_ms + SHED_PAUSE_MS;
+    bool asks =
+        !at_it && (now_ms >= room->shed_ms + SHED_EVERY_MS || count_let_in(engine) - room->shed_let_in >= BATCH);
+    if (asks) {
+        room->shed_ms = now_ms;
+        room->shed_let_in = count_let_in(engine);
+        engine_shed(engine, (uint32_t)(most > BATCH ? most : BATCH));
+    }
+    pthread_mutex_unlock(&room->lock);
+    if (asks || at_it)
+        pause_for(acceptor, SHED_PAUSE_MS);
+    return asks || at_it;
+}
+
+/* Connections that are open; as far as there may be `limit` of them, exactly. The threads' counters are read only then,
+ * and other acceptors are taken to be as busy as this one. */
+static uint64_t count_open(struct acceptor *acceptor, uint64_t limit)
+{
+    uint64_t others = (uint64_t)acceptor->engine->acceptor_count - 1;
+    uint64_t unseen = acceptor->since_seen + others * (acceptor->since_seen + BATCH);
+    if (acceptor->seen_open + unseen >= limit) {
+        acceptor->seen_open = engine_connections(acceptor->engine);
+        acceptor->since_seen = 0;
+    }
+    return acceptor->seen_open + acceptor->since_seen;
 }
 
 /* Whether one more connection may be taken; *refused: only to be told that there is no room. */
 static bool has_room(struct acceptor *acceptor, bool *refused)
 {
-    uint64_t most = (uint64_t)acceptor->intake.engine->settings.connections_max;
-    uint64_t open = intake_connections(&acceptor->intake, most);
+    uint64_t most = (uint64_t)acceptor->engine->settings.connections_max;
+    uint64_t open = count_open(acceptor, most);
     *refused = open >= most && !acceptor->closing;
     if (!*refused)
         return true;
     if (make_room(acceptor))
         return false;
     complain(acceptor, "as many connections as there may be", "see --max-connections and the limit on open files");
-    if (open < most + ENGINE_RESERVE)
+    if (open < most + ACCEPTOR_RESERVE)
         return true;
     pause_for(acceptor, FULL_PAUSE_MS);
     return false;
@@ -115,78 +189,103 @@ static int accept_with_reserve(struct acceptor *acceptor, int listener, struct s
     close(acceptor->reserve[--acceptor->reserved]);
     int fd = socket_accept(listener, peer);
     fill_reserve(acceptor);
-    *refused |= acceptor->reserved < ENGINE_RESERVE; /* full again: it was over before it was noticed */
+    *refused |= acceptor->reserved <
+                part_of(acceptor, ACCEPTOR_RESERVE, ACCEPTOR_LEAST); /* full again: it was over before it was noticed */
     return fd;
 }
 
-/* Takes one connection. Whether another may follow. */
-static bool accept_one(struct acceptor *acceptor, int listener)
+/* Takes one connection. Whether there was one, and room for it. */
+static bool take_one(struct acceptor *acceptor, int listener, struct arrival *arrival)
 {
-    struct socket_peer peer;
-    bool refused;
-    if (!has_room(acceptor, &refused))
+    if (!has_room(acceptor, &arrival->refused))
         return false;
-    int fd = socket_accept(listener, &peer);
-    if (fd < 0 && (errno == EMFILE || errno == ENFILE))
-        fd = accept_with_reserve(acceptor, listener, &peer, &refused);
-    else if (fd < 0 && errno != EAGAIN)
+    arrival->fd = socket_accept(listener, &arrival->peer);
+    if (arrival->fd < 0 && (errno == EMFILE || errno == ENFILE))
+        arrival->fd = accept_with_reserve(acceptor, listener, &arrival->peer, &arrival->refused);
+    else if (arrival->fd < 0 && errno != EAGAIN)
         pause_for(acceptor, FULL_PAUSE_MS); /* no memory for one more */
-    if (fd < 0)
+    if (arrival->fd < 0)
         return false;
-    acceptor->let_in += !refused;
-    intake_adopt(&acceptor->intake, fd, &peer, refused);
+    atomic_fetch_add_explicit(&acceptor->refused, arrival->refused, memory_order_relaxed);
+    acceptor->since_seen++;
+    atomic_fetch_add_explicit(&acceptor->accepted, 1, memory_order_relaxed);
     return true;
 }
 
-static void accept_some(struct acceptor *acceptor, int listener, int most)
+static int take_some(struct acceptor *acceptor, int listener, struct arrival *arrivals, int most)
 {
-    for (int i = 0; i < most && !acceptor->paused; i++)
-        if (!accept_one(acceptor, listener))
-            return;
+    int count = 0;
+    while (count < most && take_one(acceptor, listener, &arrivals[count]))
+        count++;
+    return count;
 }
 
-static int patience(const struct acceptor *acceptor)
+/* Refills what was given up, and says when to look again if that failed. */
+static void settle(struct acceptor *acceptor)
 {
+    fill_reserve(acceptor);
+    bool full = acceptor->reserved == part_of(acceptor, ACCEPTOR_RESERVE, ACCEPTOR_LEAST);
     if (!acceptor->paused)
-        return acceptor->reserved < ENGINE_RESERVE ? FULL_PAUSE_MS : -1;
-    uint64_t now_ms = clock_now_ms();
-    return acceptor->paused_till_ms > now_ms ? (int)(acceptor->paused_till_ms - now_ms) : 0;
+        acceptor->look_ms = full ? 0 : clock_now_ms() + FULL_PAUSE_MS;
 }
 
-int acceptor_run(struct acceptor *acceptor, int control)
+int acceptor_take(struct acceptor *acceptor, uint64_t key, struct arrival *arrivals, int most)
 {
-    struct poller_event events[ACCEPTOR_LISTENERS_MAX + 1];
-    bool told = false;
-    if (poller_add(&acceptor->poller, control, POLLER_IN, control_key) < 0)
-        return -1;
-    while (!told) {
-        int count = poller_wait(&acceptor->poller, events, ACCEPTOR_LISTENERS_MAX + 1, patience(acceptor));
-        if (count < 0)
-            return -1;
-        for (int i = 0; i < count; i++) {
-            if (events[i].key == control_key)
-                told = true;
-            else
-                accept_some(acceptor, acceptor->listeners[events[i].key], BATCH);
-        }
-        fill_reserve(acceptor);
-        if (acceptor->paused && patience(acceptor) == 0)
-            watch_listeners(acceptor, POLLER_IN);
+    int i = (int)(key - first_key), count = 0;
+    pthread_mutex_lock(&acceptor->turn);
+    if (i < acceptor->count && !acceptor->paused) {
+        count = take_some(acceptor, acceptor->listeners[i], arrivals, most < BATCH ? most : BATCH);
+        settle(acceptor);
+        if (takes_turns(acceptor) && !acceptor->paused)
+            poller_modify(&acceptor->place->poller, acceptor->listeners[i], POLLER_IN | POLLER_ONCE, key);
     }
-    return poller_remove(&acceptor->poller, control);
+    pthread_mutex_unlock(&acceptor->turn);
+    return count;
+}
+
+int acceptor_patience(const struct acceptor *acceptor)
+{
+    uint64_t look_ms = acceptor->look_ms;
+    if (look_ms == 0)
+        return -1;
+    uint64_t now_ms = clock_now_ms();
+    return look_ms > now_ms ? (int)(look_ms - now_ms) : 0;
+}
+
+void acceptor_look(struct acceptor *acceptor)
+{
+    if (acceptor_patience(acceptor) != 0)
+        return;
+    pthread_mutex_lock(&acceptor->turn);
+    if (acceptor->paused)
+        resume(acceptor);
+    settle(acceptor);
+    if (acceptor->paused)
+        acceptor->look_ms = clock_now_ms() + FULL_PAUSE_MS;
+    pthread_mutex_unlock(&acceptor->turn);
+}
+
+int acceptor_take_last(struct acceptor *acceptor, struct arrival *arrivals, int most)
+{
+    int count = 0;
+    pthread_mutex_lock(&acceptor->turn);
+    acceptor->closing = true;
+    for (int i = 0; i < acceptor->count && count < most && acceptor->last < LAST_MAX; i++)
+        count += take_some(acceptor, acceptor->listeners[i], arrivals + count, most - count);
+    acceptor->last += count;
+    pthread_mutex_unlock(&acceptor->turn);
+    return count;
 }
 
 void acceptor_close(struct acceptor *acceptor)
 {
-    if (acceptor->count == 0)
+    if (!acceptor->open)
         return;
-    acceptor->closing = true;
-    for (int i = 0; i < acceptor->count; i++) {
-        acceptor->paused = false;
-        accept_some(acceptor, acceptor->listeners[i], DRAIN_MAX);
-        close(acceptor->listeners[i]);
-    }
+    pthread_mutex_lock(&acceptor->turn);
+    while (acceptor->count > 0)
+        close(acceptor->listeners[--acceptor->count]);
     empty_reserve(acceptor);
-    poller_close(&acceptor->poller);
-    acceptor->count = 0;
+    acceptor->look_ms = 0;
+    acceptor->open = false;
+    pthread_mutex_unlock(&acceptor->turn);
 }

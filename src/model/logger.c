@@ -27,6 +27,7 @@ int logger_open(struct logger *logger, const char *path, int most)
     if (path == NULL)
         return 0;
     logger->path = path;
+    logger->most = most;
     logger->fd = is_file(logger) ? open_file(path) : fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 0);
     if (logger->fd < 0)
         return -1;
@@ -39,12 +40,17 @@ int logger_open(struct logger *logger, const char *path, int most)
     return poller_open(&logger->poller);
 }
 
-struct ring *logger_add_ring(struct logger *logger)
+struct ring *logger_add_ring(struct logger *logger, bool small)
 {
-    struct ring *ring = &logger->rings[logger->count];
-    if (ring_open(ring, LOGGER_RING) < 0)
+    int count = atomic_load_explicit(&logger->count, memory_order_relaxed);
+    struct ring *ring = &logger->rings[count];
+    if (count == logger->most) {
+        errno = ENOMEM;
         return NULL;
-    logger->count++;
+    }
+    if (ring_open(ring, small ? LOGGER_RING_SMALL : LOGGER_RING) < 0)
+        return NULL;
+    atomic_store_explicit(&logger->count, count + 1, memory_order_release);
     return ring;
 }
 
@@ -75,7 +81,9 @@ static bool drain(struct logger *logger, struct ring *ring)
 {
     size_t len, total = 0;
     while (total < ring->size && (len = ring_take(ring, logger->batch, BATCH)) > 0) {
+        active_leave(logger->active);
         write_all(logger, logger->batch, len);
+        active_enter(logger->active);
         total += len;
     }
     return total > 0;
@@ -84,7 +92,8 @@ static bool drain(struct logger *logger, struct ring *ring)
 static void tell_lost(struct logger *logger)
 {
     uint64_t lost = 0;
-    for (int i = 0; i < logger->count; i++)
+    int count = atomic_load_explicit(&logger->count, memory_order_acquire);
+    for (int i = 0; i < count; i++)
         lost += atomic_load_explicit(&logger->rings[i].lost, memory_order_relaxed);
     if (lost == logger->lost_told || !log_gate_opens(&logger->gate, clock_now_ms()))
         return;
@@ -97,7 +106,8 @@ static void tell_lost(struct logger *logger)
 static bool drain_all(struct logger *logger)
 {
     bool any = false;
-    for (int i = 0; i < logger->count; i++)
+    int count = atomic_load_explicit(&logger->count, memory_order_acquire);
+    for (int i = 0; i < count; i++)
         any |= drain(logger, &logger->rings[i]);
     tell_lost(logger);
     return any;
@@ -131,18 +141,25 @@ static void *loop(void *arg)
     struct poller_event none;
     uint64_t look_ms = 0;
     cpu_name_self("log");
+    active_enter(logger->active);
     while (!atomic_load_explicit(&logger->stop, memory_order_acquire)) {
         uint64_t now_ms = clock_now_ms();
         if (now_ms >= look_ms) {
+            active_leave(logger->active);
             follow_rename(logger);
+            active_enter(logger->active);
             look_ms = now_ms + LOGGER_REOPEN_MS;
         }
         bool any = drain_all(logger);
         atomic_store_explicit(&logger->sleeping, !any, memory_order_relaxed);
         /* A line put between the look and the store wakes nobody, and waits for the next look at the file's name. */
+        active_leave(logger->active);
         poller_wait(&logger->poller, &none, 1, any ? LOGGER_EVERY_MS : LOGGER_REOPEN_MS);
+        active_enter(logger->active);
     }
     drain_all(logger);
+    active_leave(logger->active);
+    usage_of_thread(&logger->usage);
     atomic_store_explicit(&logger->ended, true, memory_order_release);
     return NULL;
 }

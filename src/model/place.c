@@ -1,30 +1,73 @@
-#include "model/handoff.h"
+#include "model/place.h"
 
-static void put_into_queue(struct conn_table *table, const struct place *to, struct conn *c)
+int place_open(struct place *place, enum place_kind kind, uint32_t id, int size)
+{
+    place->kind = kind;
+    place->id = id;
+    place->poller = POLLER_CLOSED;
+    if ((kind == PLACE_QUEUE || kind == PLACE_INBOX) && queue_open(&place->queue, size) < 0)
+        return -1;
+    return poller_open(&place->poller);
+}
+
+void place_close(struct place *place)
+{
+    queue_close(&place->queue);
+    poller_close(&place->poller);
+}
+
+void place_wake(struct place *place)
+{
+    poller_wake(&place->poller);
+}
+
+/* It waits for a thread, whatever its socket does: it has no deadline meanwhile. */
+static void put_into_queue(struct conn_table *table, struct place *to, struct conn *c)
 {
     int fd = c->fd;
     c->interest = 0;
-    conn_table_set_deadline(table, fd, 0);
+    conn_table_set_due(table, fd, (struct conn_due){0});
     conn_table_pass(table, fd, to->id);
-    queue_put(to->queue, fd);
+    if (queue_put(&to->queue, fd) && to->kind == PLACE_INBOX)
+        place_wake(to);
 }
 
-void handoff(struct conn_table *table, struct poller *from, const struct place *to, struct conn *c, enum stage next,
-             uint64_t deadline_ms)
+void place_pass(struct conn_table *table, struct place *from, struct place *to, struct conn *c, enum stage next,
+                struct conn_due due)
 {
     int fd = c->fd;
     uint32_t interest = conn_interest(c, next);
     uint64_t key = conn_table_key(table, fd);
-    if (from != NULL)
-        poller_remove(from, fd);
+    if (from != NULL && place_keeps(from) && c->interest != 0)
+        poller_remove(&from->poller, fd);
     c->stage = (uint8_t)next;
-    if (to->queue != NULL) {
+    if (to->kind != PLACE_POLLER) {
         put_into_queue(table, to, c);
         return;
     }
     c->interest = interest;
-    conn_table_set_deadline(table, fd, deadline_ms);
+    conn_table_set_due(table, fd, due);
     conn_table_pass(table, fd, to->id);
-    if (poller_add(to->poller, fd, interest, key) < 0)
+    if (poller_add(&to->poller, fd, interest, key) < 0)
         conn_table_strand(table, fd, to->id);
+}
+
+/* It stands there silent while a thread is at it, and is only armed again. */
+static int arm(struct place *to, const struct conn *c, uint64_t key)
+{
+    uint32_t interest = conn_interest(c, (enum stage)c->stage) | POLLER_ONCE;
+    return c->parked ? poller_modify(&to->poller, c->fd, interest, key) : poller_add(&to->poller, c->fd, interest, key);
+}
+
+enum place_shared place_share(struct conn_table *table, uint32_t self, struct place *to, struct conn *c,
+                              enum stage next, struct conn_due due)
+{
+    int fd = c->fd;
+    c->stage = (uint8_t)next;
+    conn_table_set_due(table, fd, due);
+    conn_table_pass(table, fd, self);
+    if (arm(to, c, conn_table_key(table, fd)) < 0)
+        return PLACE_BROKEN;
+    c->parked = true;
+    return conn_table_give_back(table, fd, self, to->id) ? PLACE_GIVEN : PLACE_CALLED;
 }

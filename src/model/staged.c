@@ -1,43 +1,52 @@
-#include "model/staged.h"
+/*
+ * staged: the default (Carncross, "fast servers"). The main thread accepts; each connection has a read-stage thread,
+ * for life, round-robin; what that can't send at once goes to a write-stage thread and comes home when it is sent.
+ *
+ *     accept ──► read 0 … read N-1 ──► write 0 … write M-1
+ *                  ▲   │                  │
+ *                  │   └──► blockers ─────┤      without writers (--writers 0) the reader writes: Voras's SYMPED
+ *                  └──────────────────────┘
+ */
+#include "model/models.h"
 
-#include <stdio.h>
-
+enum { READ, BLOCK, WRITE };
 enum { CORES_PER_WRITER = 8 };
 
 static void settle(struct engine_settings *settings)
 {
-    if (settings->workers == 0)
-        settings->workers = settings->cores;
+    models_settle_workers(settings);
     if (settings->writers < 0)
         settings->writers = settings->cores < CORES_PER_WRITER ? 1 : settings->cores / CORES_PER_WRITER;
-    settings->threads = settings->workers + settings->writers;
+    settings->crews[READ] = (struct crew){.role = "read",
+                                          .kind = PLACE_POLLER,
+                                          .places = settings->workers,
+                                          .threads = 1,
+                                          .cores = CORES_UP,
+                                          .reads = true,
+                                          .idles = true,
+                                          .run = worker_run};
+    settings->crews[BLOCK] = models_blockers(settings, "block");
+    settings->crews[WRITE] = (struct crew){.role = "write",
+                                           .kind = PLACE_POLLER,
+                                           .places = settings->writers,
+                                           .threads = 1,
+                                           .cores = CORES_DOWN,
+                                           .run = worker_run};
+    settings->crew_count = settings->writers > 0 ? 3 : 2;
 }
 
-/* Readers from the first core up, writers from the last down. */
-static struct post post(const struct engine_settings *settings, int i)
+static struct place *admit(struct engine *engine, struct conn *c, uint64_t n)
 {
-    const struct cpu_set_list *cpus = &settings->cpus;
-    struct post post = {.reads = i < settings->workers};
-    int number = post.reads ? i : i - settings->workers;
-    int core = post.reads ? number % cpus->count : cpus->count - 1 - number % cpus->count;
-    snprintf(post.role, sizeof post.role, "%s %d", post.reads ? "read" : "write", number);
-    post.cpu = settings->pin ? cpus->ids[core] : -1;
-    return post;
+    c->home = engine->turns[n % (uint64_t)engine->turn_count];
+    return engine_place(engine, READ, c->home);
 }
 
-static int home(const struct engine_settings *settings, uint64_t n)
+static struct place *route(const struct engine *engine, struct place *from, const struct conn *c, enum stage next)
 {
-    return (int)(n % (uint64_t)settings->workers);
+    int writers = engine->settings.writers;
+    if (next == STAGE_WRITE && writers > 0)
+        return engine_place(engine, WRITE, c->home % writers);
+    return models_route_home(engine, from, c, next);
 }
 
-static const struct place *route(const struct engine *engine, const struct conn *c, enum stage next)
-{
-    const struct engine_settings *settings = &engine->settings;
-    if (next == STAGE_BLOCK)
-        return &engine->blockers.place;
-    if (next == STAGE_WRITE && settings->writers > 0)
-        return engine->workers[settings->workers + c->home % settings->writers].place;
-    return engine->workers[c->home].place;
-}
-
-const struct model model_staged = {"staged", settle, post, home, route};
+const struct model model_staged = {"staged", settle, admit, route, NULL, NULL, NULL};

@@ -37,6 +37,20 @@ static void show_line(const struct options *options, const struct socket_address
     log_line(LOG_LEVEL_INFO, "serving %s on %s", options->directory, urls);
 }
 
+/* "2 read, 4 block, 1 write" */
+static void show_crews(const struct engine_settings *settings)
+{
+    for (int i = 0; i < settings->crew_count; i++) {
+        const struct crew *crew = &settings->crews[i];
+        const char *before = i > 0 ? ", " : "";
+        if (crew->grows)
+            fprintf(stderr, "%sa %s a connection, %d at most", before, settings->processes ? "process" : "thread",
+                    crew->places * crew->threads);
+        else
+            fprintf(stderr, "%s%d %s", before, crew->places * crew->threads, crew->role);
+    }
+}
+
 static void show_page(const struct options *options, const struct socket_address *bound,
                       const struct engine_settings *settings)
 {
@@ -47,8 +61,9 @@ static void show_page(const struct options *options, const struct socket_address
         fprintf(stderr, "  %s  %s%s\n", i == 0 ? "open    " : "        ", url,
                 bound[i].any ? "  (and every other address of this machine)" : "");
     }
-    fprintf(stderr, "  model     %s: %d threads, %d more for slow files; %d connections at most\n",
-            settings->model->name, settings->threads, settings->blockers, settings->connections_max);
+    fprintf(stderr, "  model     %s: ", settings->model->name);
+    show_crews(settings);
+    fprintf(stderr, "; %d connections at most\n", settings->connections_max);
     fprintf(stderr, "  stop      Ctrl-C (twice: at once)\n");
 }
 

@@ -2,7 +2,7 @@
 
 #include "base/log.h"
 #include "base/version.h"
-#include "model/staged.h"
+#include "model/models.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -12,9 +12,6 @@
 #include <string.h>
 
 enum { SECONDS_MAX = 1000000, BYTES_MAX = 1 << 30, BLOCKERS_DEFAULT = 4 };
-
-static const struct model *const models[] = {&model_staged};
-enum { MODELS = sizeof models / sizeof *models };
 
 static const char usage[] =
     "usage: shunt [options] DIR\n"
@@ -26,10 +23,24 @@ static const char usage[] =
     "      --access-log FILE|-|off  where each request is logged [- on a terminal, else off]\n"
     "\n"
     "Threads\n"
-    "  -m, --model NAME             which thread does what: staged [staged]\n"
-    "  -w, --workers N              read-stage threads [one per usable core]\n"
-    "      --writers N              write-stage threads; 0: the reader writes [cores / 8, at least 1]\n"
+    "  -m, --model NAME             which thread does what [staged]:\n"
+    "        staged     main accepts, N workers read, writers send what is large\n"
+    "        symmetric  N workers, each with its own listener, do everything\n"
+    "        turns      N workers take turns at one poller\n"
+    "        sped       one thread does everything, and waits for disks\n"
+    "        balanced   main accepts for the least loaded of N workers; idle ones steal\n"
+    "        amped      one thread for the network, blockers for what may sleep\n"
+    "        seda       N workers parse and N send, a queue before each\n"
+    "        forked     a thread a connection, N at most\n"
+    "  -w, --workers N              see above [one per usable core; forked: 32768]\n"
+    "      --writers N              staged: write-stage threads; 0: the reader writes [cores / 8, at least 1]\n"
+    "      --weights N,N,...        staged: of the readers, in the choice of one for a connection [1,1,...]\n"
+    "      --processes              forked: a process a connection instead of a thread\n"
     "      --blockers N             threads for what may sleep: opens, cold disks [4]\n"
+    "      --active-limit N         threads that work at the same time; 0: any number [0]\n"
+    "      --reserve-cores N        cores left to the system, the first ones [0]\n"
+    "      --pin on|off             each thread to a core [on]\n"
+    "      --report FILE            at the end, what each thread did, as JSON; - for standard output\n"
     "\n"
     "Limits\n"
     "      --max-connections N      connections at once [what the limit on open files leaves]\n"
@@ -44,6 +55,12 @@ static const char usage[] =
     "      --send-buffer BYTES      the kernel's, of each connection; 0: it decides [0]\n"
     "      --turn-bytes BYTES       sent for one connection before others get their turn [2097152]\n"
     "\n"
+    "Sockets\n"
+    "      --congestion NAME        congestion control, as in tcp_available_congestion_control [the system's]\n"
+    "      --defer-accept on|off    accept only who has spoken [on]\n"
+    "      --nodelay on|off         no Nagle's algorithm [on]\n"
+    "      --linger off|SECONDS     close waits for unsent bytes, which stops its thread; 0: resets [off]\n"
+    "\n"
     "  -V, --version\n"
     "  -h, --help\n"
     "\n"
@@ -57,7 +74,11 @@ enum kind {
     KIND_LISTEN,
     KIND_MODEL,
     KIND_ACCESS_LOG,
-    KIND_QUIET,
+    KIND_TEXT,   /* a const char * */
+    KIND_SWITCH, /* on or off, a bool */
+    KIND_LINGER, /* off or seconds */
+    KIND_WEIGHTS,
+    KIND_FLAG, /* from here on no value: a bool that is set */
     KIND_VERSION,
     KIND_HELP,
 };
@@ -67,7 +88,7 @@ struct row {
     const char *name;
     char letter; /* 0: none */
     enum kind kind;
-    size_t offset; /* of the number in struct options */
+    size_t offset; /* of its field in struct options */
     long least, most;
 };
 
@@ -80,14 +101,29 @@ struct row {
         name, 0, KIND_SECONDS, offsetof(struct options, field), 1, SECONDS_MAX                                         \
     }
 
+#define FIELD(name, letter, kind, field)                                                                               \
+    {                                                                                                                  \
+        name, letter, kind, offsetof(struct options, field), 0, 0                                                      \
+    }
+
 static const struct row rows[] = {
     {"listen", 'l', KIND_LISTEN, 0, 0, 0},
     {"model", 'm', KIND_MODEL, 0, 0, 0},
-    NUMBER("workers", 'w', workers, 1, ENGINE_WORKERS_MAX),
+    NUMBER("workers", 'w', workers, 1, ENGINE_THREADS_MAX),
     NUMBER("writers", 0, writers, 0, ENGINE_WORKERS_MAX),
     NUMBER("blockers", 0, blockers, 1, ENGINE_WORKERS_MAX),
+    FIELD("processes", 0, KIND_FLAG, processes),
+    {"weights", 0, KIND_WEIGHTS, 0, 1, ENGINE_WEIGHT_MAX},
+    NUMBER("active-limit", 0, active_limit, 0, ENGINE_WORKERS_MAX),
+    NUMBER("reserve-cores", 0, reserve_cores, 0, CPU_MAX),
+    FIELD("pin", 0, KIND_SWITCH, pin),
+    FIELD("report", 0, KIND_TEXT, report),
+    FIELD("congestion", 0, KIND_TEXT, congestion),
+    FIELD("defer-accept", 0, KIND_SWITCH, defer_accept),
+    FIELD("nodelay", 0, KIND_SWITCH, nodelay),
+    {"linger", 0, KIND_LINGER, 0, 0, SECONDS_MAX},
     {"access-log", 0, KIND_ACCESS_LOG, 0, 0, 0},
-    {"quiet", 'q', KIND_QUIET, 0, 0, 0},
+    FIELD("quiet", 'q', KIND_FLAG, quiet),
     NUMBER("max-connections", 0, max_connections, 1, 1 << 20),
     SECONDS("head-timeout", limits.head_ms),
     SECONDS("keepalive-timeout", limits.keepalive_ms),
@@ -109,7 +145,7 @@ static const char letters[] = ":l:m:w:qVh";
 static void fill_long_options(struct option long_options[ROWS + 1])
 {
     for (int i = 0; i < ROWS; i++) {
-        bool bare = rows[i].kind >= KIND_QUIET;
+        bool bare = rows[i].kind >= KIND_FLAG;
         long_options[i] = (struct option){rows[i].name, bare ? no_argument : required_argument, NULL, FIRST_LONG + i};
     }
     long_options[ROWS] = (struct option){0};
@@ -128,9 +164,13 @@ static const struct row *row_of(int value)
 static void set_defaults(struct options *options)
 {
     *options = (struct options){
-        .model = &model_staged,
+        .model = models[0],
         .writers = -1,
         .blockers = BLOCKERS_DEFAULT,
+        .pin = true,
+        .defer_accept = true,
+        .nodelay = true,
+        .linger_s = -1,
         .stop_ms = 10000,
         .limits =
             {
@@ -184,12 +224,65 @@ static bool add_listener(struct options *options, const char *text)
 
 static bool set_model(struct options *options)
 {
-    for (int i = 0; i < MODELS; i++)
+    char names[256] = "";
+    size_t len = 0;
+    for (int i = 0; models[i] != NULL; i++) {
         if (strcmp(optarg, models[i]->name) == 0) {
             options->model = models[i];
             return true;
         }
-    log_line(LOG_LEVEL_ERROR, "--model %s: there is no such model; there is: %s", optarg, models[0]->name);
+        len += (size_t)snprintf(names + len, sizeof names - len, "%s%s", i > 0 ? ", " : "", models[i]->name);
+    }
+    log_line(LOG_LEVEL_ERROR, "--model %s: there is no such model; there is: %s", optarg, names);
+    return false;
+}
+
+static bool set_switch(struct options *options, const struct row *row)
+{
+    bool *field = (bool *)((char *)options + row->offset);
+    *field = strcmp(optarg, "on") == 0;
+    if (*field || strcmp(optarg, "off") == 0)
+        return true;
+    log_line(LOG_LEVEL_ERROR, "--%s %s: must be on or off", row->name, optarg);
+    return false;
+}
+
+static bool set_text(struct options *options, const struct row *row)
+{
+    memcpy((char *)options + row->offset, &optarg, sizeof optarg);
+    if (*optarg != '\0')
+        return true;
+    log_line(LOG_LEVEL_ERROR, "--%s: needs a value that isn't empty", row->name);
+    return false;
+}
+
+static bool set_linger(struct options *options, const struct row *row)
+{
+    uint32_t seconds = 0;
+    bool off = strcmp(optarg, "off") == 0;
+    if (!off && !read_number(row, optarg, &seconds))
+        return false;
+    options->linger_s = off ? -1 : (int)seconds;
+    return true;
+}
+
+static bool set_weights(struct options *options, const struct row *row)
+{
+    const char *at = optarg;
+    for (options->weight_count = 0; options->weight_count < ENGINE_WEIGHTS_MAX; at++) {
+        char *end;
+        long weight = strtol(at, &end, 10);
+        if (end == at || weight < row->least || weight > row->most)
+            break;
+        options->weights[options->weight_count++] = (int)weight;
+        at = end;
+        if (*at == '\0')
+            return true;
+        if (*at != ',')
+            break;
+    }
+    log_line(LOG_LEVEL_ERROR, "--weights %s: must be numbers from %ld to %ld, such as 1,3, one a reader, %d at most",
+             optarg, row->least, row->most, ENGINE_WEIGHTS_MAX);
     return false;
 }
 
@@ -216,8 +309,16 @@ static bool set(struct options *options, const struct row *row)
         return set_model(options);
     case KIND_ACCESS_LOG:
         return set_access_log(options);
-    case KIND_QUIET:
-        options->quiet = true;
+    case KIND_TEXT:
+        return set_text(options, row);
+    case KIND_SWITCH:
+        return set_switch(options, row);
+    case KIND_LINGER:
+        return set_linger(options, row);
+    case KIND_WEIGHTS:
+        return set_weights(options, row);
+    case KIND_FLAG:
+        *(bool *)((char *)options + row->offset) = true;
         break;
     case KIND_VERSION:
     case KIND_HELP:
@@ -253,12 +354,27 @@ static bool take_directory(struct options *options, int argc, char **argv)
     return options->directory != NULL;
 }
 
+/* What one option says that another makes nonsense of. */
 static bool agree(const struct options *options)
 {
-    if (options->limits.request.line_max < options->limits.request.head_max)
+    const char *model = options->model->name;
+    bool staged = options->model == &model_staged, forked = options->model == &model_forked;
+    if (options->limits.request.line_max >= options->limits.request.head_max)
+        log_line(LOG_LEVEL_ERROR, "--request-line-max %u: must be less than --head-max, which is %u",
+                 options->limits.request.line_max, options->limits.request.head_max);
+    else if (options->writers >= 0 && !staged)
+        log_line(LOG_LEVEL_ERROR, "--writers is for --model staged, and the model is %s", model);
+    else if (options->weight_count > 0 && !staged)
+        log_line(LOG_LEVEL_ERROR, "--weights is for --model staged, and the model is %s", model);
+    else if (options->processes && !forked)
+        log_line(LOG_LEVEL_ERROR, "--processes is for --model forked, and the model is %s", model);
+    else if (options->processes && options->active_limit > 0)
+        log_line(LOG_LEVEL_ERROR, "--active-limit is for threads: leave it away, or --processes");
+    else if (options->workers > ENGINE_WORKERS_MAX && !forked)
+        log_line(LOG_LEVEL_ERROR, "--workers %d: %d at most, but for --model forked", options->workers,
+                 ENGINE_WORKERS_MAX);
+    else
         return true;
-    log_line(LOG_LEVEL_ERROR, "--request-line-max %u: must be less than --head-max, which is %u",
-             options->limits.request.line_max, options->limits.request.head_max);
     return false;
 }
 

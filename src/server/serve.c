@@ -5,10 +5,13 @@
 #include "os/limits.h"
 #include "os/notify.h"
 #include "os/signals.h"
+#include "os/sleeper.h"
 #include "server/banner.h"
+#include "server/report.h"
 
 #include <errno.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -26,12 +29,11 @@ struct server {
     const struct options *options;
     int signals;
     int root;
-    int listeners[ACCEPTOR_LISTENERS_MAX];
-    struct socket_address bound[ACCEPTOR_LISTENERS_MAX];
-    int listening;
     struct engine_settings settings;
+    int *listeners; /* owned: of each acceptor in turn, one for each address */
+    int listening;  /* addresses that have theirs */
+    struct socket_address bound[ACCEPTOR_LISTENERS_MAX];
     struct engine engine;
-    struct acceptor acceptor;
 };
 
 static const char *advice(int error)
@@ -45,26 +47,66 @@ static const char *advice(int error)
                "--listen 8080)";
     case EADDRNOTAVAIL:
         return " (this machine has no such address)";
+    case ENOENT:
+        return " (--congestion: the kernel has no such algorithm, see net.ipv4.tcp_available_congestion_control)";
+    case EPERM:
+        return " (--congestion: not allowed to us, see net.ipv4.tcp_allowed_congestion_control)";
     default:
         return "";
     }
 }
 
+/* One address's listeners, of every acceptor. */
+static int listen_on(struct server *server, int address, const struct socket_options *wanted)
+{
+    const struct socket_address *where = &server->options->listen[address];
+    int acceptors = engine_acceptors(&server->settings), addresses = server->options->listeners;
+    if (acceptors == 1)
+        return server->listeners[address] = socket_listen(where, wanted);
+    int socks[ENGINE_WORKERS_MAX], cpus[ENGINE_WORKERS_MAX];
+    for (int i = 0; i < acceptors; i++)
+        cpus[i] = server->settings.cpus.ids[i % server->settings.cpus.count];
+    if (socket_listen_group(where, wanted, server->settings.pin ? cpus : NULL, acceptors, socks) < 0)
+        return -1;
+    for (int i = 0; i < acceptors; i++)
+        server->listeners[i * addresses + address] = socks[i];
+    return 0;
+}
+
 static int open_listeners(struct server *server)
 {
     const struct options *options = server->options;
-    struct socket_options wanted = {.backlog = BACKLOG, .send_buffer = options->send_buffer, .defer_accept = true};
+    struct socket_options wanted = {
+        .backlog = BACKLOG,
+        .send_buffer = options->send_buffer,
+        .defer_accept = options->defer_accept,
+        .nagle = !options->nodelay,
+        .linger = options->linger_s >= 0,
+        .linger_s = options->linger_s,
+        .congestion = options->congestion,
+    };
+    int acceptors = engine_acceptors(&server->settings);
+    server->listeners = calloc((size_t)(acceptors * options->listeners), sizeof *server->listeners);
     for (int i = 0; i < options->listeners; i++) {
-        int sock = socket_listen(&options->listen[i], &wanted);
-        if (sock < 0) {
+        if (server->listeners == NULL || listen_on(server, i, &wanted) < 0) {
             log_line(LOG_LEVEL_ERROR, "listen on %s: %s%s", options->listen_text[i], strerror(errno), advice(errno));
             return -1;
         }
-        server->listeners[server->listening++] = sock;
+        server->listening++;
         server->bound[i] = options->listen[i];
-        socket_local_address(sock, &server->bound[i]);
+        socket_local_address(server->listeners[i], &server->bound[i]);
     }
     return 0;
+}
+
+/* Before the engine has them. */
+static void close_listeners(struct server *server)
+{
+    int addresses = server->options->listeners;
+    for (int acceptor = 0; server->listening > 0 && acceptor < engine_acceptors(&server->settings); acceptor++)
+        for (int i = 0; i < server->listening; i++)
+            close(server->listeners[acceptor * addresses + i]);
+    server->listening = 0;
 }
 
 static int open_root(struct server *server)
@@ -80,8 +122,8 @@ static int smaller(int a, int b)
     return a < b ? a : b;
 }
 
-/* Threads and limits, from the options and from what this machine gives us. */
-static int settle(struct server *server)
+/* What was asked for, and what this machine gives us. */
+static void fill_settings(struct server *server)
 {
     const struct options *options = server->options;
     struct engine_settings *settings = &server->settings;
@@ -90,8 +132,11 @@ static int settle(struct server *server)
         .workers = options->workers,
         .writers = options->writers,
         .blockers = options->blockers,
+        .processes = options->processes,
+        .weight_count = options->weight_count,
+        .active_limit = options->active_limit,
         .files_max = limits_raise_files(),
-        .pin = true,
+        .pin = options->pin,
         .cache_bytes = CACHE_BYTES,
         .cache_entries = CACHE_ENTRIES,
         .access_log = options->access_log_given ? options->access_log
@@ -100,40 +145,46 @@ static int settle(struct server *server)
         .root = server->root,
         .limits = options->limits,
     };
+    memcpy(settings->weights, options->weights, sizeof settings->weights);
     cpu_usable(&settings->cpus);
+    cpu_reserve(&settings->cpus, options->reserve_cores);
     int quota = cpu_quota();
     settings->cores = quota > 0 ? smaller(quota, settings->cpus.count) : settings->cpus.count;
-    settings->model->settle(settings);
-    int most = engine_connections_max(settings->files_max, settings->threads + settings->blockers);
-    if (most < 1) {
+}
+
+/* Threads and limits. */
+static int settle(struct server *server)
+{
+    int wanted = server->options->max_connections;
+    struct engine_settings *settings = &server->settings;
+    fill_settings(server);
+    engine_settle(settings, wanted);
+    if (settings->connections_max < 1) {
         log_line(LOG_LEVEL_ERROR,
                  "this process may open %d files, too few for %d threads: raise ulimit -n, or LimitNOFILE=",
-                 settings->files_max, settings->threads + settings->blockers);
+                 settings->files_max, engine_threads(settings));
         return -1;
     }
-    if (options->max_connections > most)
-        log_line(LOG_LEVEL_WARNING, "--max-connections %d: %d it is, since this process may open %d files",
-                 options->max_connections, most, settings->files_max);
-    settings->connections_max = options->max_connections > 0 ? smaller(options->max_connections, most) : most;
+    if (wanted > settings->connections_max)
+        log_line(LOG_LEVEL_WARNING, "--max-connections %d: %d it is, since this process may open %d files", wanted,
+                 settings->connections_max, settings->files_max);
+    if (settings->weight_count > settings->workers)
+        log_line(LOG_LEVEL_WARNING, "--weights: %d were given, and there are %d readers", settings->weight_count,
+                 settings->workers);
     return 0;
 }
 
 static int start(struct server *server)
 {
     server->signals = signals_open();
-    if (server->signals < 0) {
+    if (server->signals < 0 || sleeper_open() < 0) {
         log_errno(LOG_LEVEL_ERROR, "wait for signals");
         return -1;
     }
-    if (open_root(server) < 0 || open_listeners(server) < 0 || settle(server) < 0 ||
-        engine_open(&server->engine, &server->settings) < 0)
+    if (open_root(server) < 0 || settle(server) < 0 || open_listeners(server) < 0)
         return -1;
-    int count = server->listening;
-    server->listening = 0; /* they are the acceptor's from here on */
-    if (acceptor_open(&server->acceptor, &server->engine, server->listeners, count) == 0)
-        return 0;
-    log_errno(LOG_LEVEL_ERROR, "watch the listeners");
-    return -1;
+    server->listening = 0; /* they are the engine's from here on */
+    return engine_open(&server->engine, &server->settings, server->listeners, server->options->listeners);
 }
 
 /* Whether a signal means the end. A hangup does where somebody's terminal went away; a service is told so by habit. */
@@ -150,7 +201,7 @@ static bool drain(struct server *server)
 {
     uint64_t until_ms = clock_now_ms() + server->options->stop_ms;
     engine_drain(&server->engine);
-    while (intake_connections(&server->acceptor.intake, 0) > 0 && clock_now_ms() < until_ms) {
+    while (engine_is_busy(&server->engine) && clock_now_ms() < until_ms) {
         if (stops(signals_take(server->signals)))
             return false;
         usleep(DRAIN_LOOK_MS * 1000);
@@ -173,13 +224,12 @@ static int run(struct server *server)
     notify_send("READY=1");
     int failed;
     do
-        failed = acceptor_run(&server->acceptor, server->signals);
+        failed = engine_run(&server->engine, server->signals);
     while (failed == 0 && !stops(signals_take(server->signals)));
     if (failed < 0)
         log_errno(LOG_LEVEL_ERROR, "accept connections");
     notify_send("STOPPING=1");
     remove_socket_files(server);
-    acceptor_close(&server->acceptor);
     if (!drain(server)) {
         logger_flush(&server->engine.logger, LOG_MS);
         _exit(0);
@@ -187,24 +237,28 @@ static int run(struct server *server)
     return failed < 0 ? 1 : 0;
 }
 
-/* Gives everything back. `status`: with which the process ends where that can't be done. */
-static void stop(struct server *server, int status)
+/* Ends all threads, says what they did, and gives everything back. `status`: with which the process ends where that
+ * can't be done. */
+static int stop(struct server *server, int status)
 {
-    acceptor_close(&server->acceptor);
-    if (!engine_close(&server->engine))
+    bool stopped = engine_stop(&server->engine);
+    if (server->options->report != NULL && report_write(&server->engine, server->options->report) < 0)
+        status = 1;
+    if (!stopped)
         _exit(status); /* what sleeps on a dead disk is the kernel's */
-    if (server->signals >= 0)
-        signals_close(server->signals);
-    while (server->listening > 0)
-        close(server->listeners[--server->listening]);
-    if (server->root >= 0)
-        close(server->root);
+    engine_free(&server->engine);
+    return status;
 }
 
 int serve(const struct options *options)
 {
     struct server server = {.options = options, .signals = -1, .root = -1};
-    int status = start(&server) < 0 ? 1 : run(&server);
-    stop(&server, status);
+    int status = start(&server) < 0 ? 1 : stop(&server, run(&server));
+    close_listeners(&server);
+    free(server.listeners);
+    if (server.signals >= 0)
+        signals_close(server.signals);
+    if (server.root >= 0)
+        close(server.root);
     return status;
 }

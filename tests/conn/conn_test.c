@@ -76,6 +76,10 @@ struct step {
 #define POST_5              "POST /small.txt HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\n"
 #define SMALL_AND_CLOSE                                                                                                \
     SAMPLE_BEGIN("200 OK") SAMPLE_FIELDS(SAMPLE_TEXT, "6") "Connection: close\r\nContent-Length: 6\r\n\r\nsmall\n"
+#define MIDDLE_AND_CLOSE                                                                                               \
+    {.text = SAMPLE_BEGIN("200 OK")                                                                                    \
+         SAMPLE_FIELDS(SAMPLE_BYTES, "4e20") "Connection: close\r\nContent-Length: 20000\r\n\r\n"},                   \
+        SAMPLE_BODY(0, SAMPLE_MIDDLE)
 #define NOT_ALLOWED           {.text = SAMPLE_BEGIN("405 Method Not Allowed") "Allow: GET, HEAD\r\n"}, SAMPLE_PAGE(405)
 #define LARGE                 {.text = SAMPLE_LARGE_HEAD}, SAMPLE_BODY(0, SAMPLE_LARGE)
 #define REFUSED(line, status) {.text = SAMPLE_BEGIN(line) "Connection: close\r\n"}, SAMPLE_PAGE(status)
@@ -87,6 +91,7 @@ static const struct row {
     uint32_t turn_bytes; /* 0: TURN */
     bool cold, refused;
     bool cut_short; /* the peer got less than that, and nothing else */
+    bool later;     /* another thread sends what this one answers */
 } rows[] = {
     {"silence is waited for", {EXPECT(READS, STAGE_READ, PHASE_FRESH)}, .got = {{0}}},
     {"a peer that goes without a word", {DO(ENDS), CLOSED(READS)}, .got = {{0}}},
@@ -348,6 +353,85 @@ static const struct row {
              SAMPLE_BODY(0, SAMPLE_LARGE)},
      .turn_bytes = 65536,
      .cold = true},
+    {"a last reply of more than a first flight is waited for",
+     {SAY(GET_AND_CLOSE("/middle.bin")), EXPECT(READS, STAGE_READ, PHASE_LINGER), DO(ENDS), CLOSED(READS)},
+     .got = {MIDDLE_AND_CLOSE}},
+    {"what is gathered for another thread is sent by it",
+     {SAY(GET("/small.txt") GET("/small.txt")), EXPECT(READS, STAGE_WRITE, PHASE_REPLY),
+      EXPECT(WRITES, STAGE_READ, PHASE_RETURNED), EXPECT(READS, STAGE_READ, PHASE_RETURNED), SAY(GET("/missing")),
+      EXPECT(READS, STAGE_WRITE, PHASE_REPLY), EXPECT(WRITES, STAGE_READ, PHASE_RETURNED), DO(ENDS), CLOSED(READS)},
+     .got = {{.text = SAMPLE_SMALL}, {.text = SAMPLE_SMALL}, {.text = SAMPLE_BEGIN("404 Not Found")}, SAMPLE_PAGE(404)},
+     .later = true},
+    {"gathered, half a request behind it",
+     {SAY(GET("/small.txt") "GET /small.txt HT"), EXPECT_PENDING(READS, STAGE_WRITE, PHASE_REPLY),
+      EXPECT_PENDING(WRITES, STAGE_READ, PHASE_REPLY), EXPECT(READS, STAGE_READ, PHASE_HEAD),
+      SAY("TP/1.1\r\nHost: x\r\n\r\n"), EXPECT(READS, STAGE_WRITE, PHASE_REPLY),
+      EXPECT(WRITES, STAGE_READ, PHASE_RETURNED)},
+     .got = {{.text = SAMPLE_SMALL}, {.text = SAMPLE_SMALL}},
+     .later = true},
+    {"gathered, half a body behind it",
+     {SAY(POST_5 "ab"), EXPECT(READS, STAGE_WRITE, PHASE_REPLY), EXPECT(WRITES, STAGE_READ, PHASE_BODY), SAY("c"),
+      EXPECT(READS, STAGE_READ, PHASE_BODY), SAY("de" GET("/small.txt")), EXPECT(READS, STAGE_WRITE, PHASE_REPLY),
+      EXPECT(WRITES, STAGE_READ, PHASE_RETURNED)},
+     .got = {NOT_ALLOWED, {.text = SAMPLE_SMALL}},
+     .later = true},
+    {"gathered, a file the last of it",
+     {SAY(GET("/small.txt") GET("/large.bin")), EXPECT(READS, STAGE_WRITE, PHASE_REPLY),
+      EXPECT(WRITES, STAGE_WRITE, PHASE_REPLY), EXPECT(GOES_ON, STAGE_READ, PHASE_RETURNED)},
+     .got = {{.text = SAMPLE_SMALL}, LARGE},
+     .later = true},
+    {"gathered, requests behind a file",
+     {SAY(GET("/middle.bin") GET("/small.txt") GET("/small.txt")), EXPECT_PENDING(READS, STAGE_WRITE, PHASE_REPLY),
+      EXPECT_PENDING(WRITES, STAGE_READ, PHASE_REPLY), EXPECT(READS, STAGE_WRITE, PHASE_REPLY),
+      EXPECT(WRITES, STAGE_READ, PHASE_RETURNED)},
+     .got = {{.text = SAMPLE_MIDDLE_HEAD}, SAMPLE_BODY(0, SAMPLE_MIDDLE), {.text = SAMPLE_SMALL}, {.text = SAMPLE_SMALL}},
+     .later = true},
+    {"gathered, a cold file",
+     {SAY(GET("/large.bin")), EXPECT(READS, STAGE_WRITE, PHASE_REPLY), EXPECT(WRITES, STAGE_BLOCK, PHASE_BLOCKED),
+      EXPECT(GOES_ON, STAGE_READ, PHASE_RETURNED)},
+     .got = {LARGE},
+     .later = true,
+     .cold = true},
+    {"gathered, turns of one byte",
+     {SAY(GET("/small.txt") GET("/small.txt")), EXPECT(READS, STAGE_WRITE, PHASE_REPLY),
+      EXPECT(WRITES, STAGE_WRITE, PHASE_REPLY), EXPECT(GOES_ON, STAGE_READ, PHASE_RETURNED)},
+     .got = {{.text = SAMPLE_SMALL}, {.text = SAMPLE_SMALL}},
+     .later = true,
+     .turn_bytes = 1},
+    {"gathered, a small last reply: the end",
+     {SAY(GET_AND_CLOSE("/small.txt")), EXPECT(READS, STAGE_WRITE, PHASE_REPLY), CLOSED(WRITES)},
+     .got = {{.text = SMALL_AND_CLOSE}},
+     .later = true},
+    {"gathered, a last reply with others behind it",
+     {SAY(GET_AND_CLOSE("/small.txt") GET("/missing")), EXPECT(READS, STAGE_WRITE, PHASE_REPLY),
+      EXPECT(WRITES, STAGE_READ, PHASE_LINGER), DO(ENDS), CLOSED(READS)},
+     .got = {{.text = SMALL_AND_CLOSE}},
+     .later = true},
+    {"gathered, a last reply of more than a first flight",
+     {SAY(GET_AND_CLOSE("/middle.bin")), EXPECT(READS, STAGE_WRITE, PHASE_REPLY),
+      EXPECT(WRITES, STAGE_READ, PHASE_LINGER), DO(ENDS), CLOSED(READS)},
+     .got = {MIDDLE_AND_CLOSE},
+     .later = true},
+    {"gathered, a small last reply that has to wait",
+     {SAY(GET_AND_CLOSE("/small.txt")), EXPECT(READS, STAGE_WRITE, PHASE_REPLY), EXPECT(WRITES, STAGE_WRITE, PHASE_REPLY),
+      EXPECT(GOES_ON, STAGE_READ, PHASE_LINGER), DO(ENDS), CLOSED(READS)},
+     .got = {{.text = SMALL_AND_CLOSE}},
+     .later = true,
+     .turn_bytes = 100},
+    {"gathered, what is no request behind one that is",
+     {SAY(GET("/small.txt") "no request\r\n\r\n"), EXPECT(READS, STAGE_WRITE, PHASE_REPLY),
+      EXPECT(WRITES, STAGE_READ, PHASE_LINGER), DO(ENDS), CLOSED(READS)},
+     .got = {{.text = SAMPLE_SMALL}, REFUSED("400 Bad Request", 400)},
+     .later = true},
+    {"gathered, and the server stops before it is sent",
+     {SAY(GET("/small.txt")), EXPECT(READS, STAGE_WRITE, PHASE_REPLY), DO(DRAINS),
+      EXPECT(WRITES, STAGE_READ, PHASE_LINGER), DO(ENDS), CLOSED(READS)},
+     .got = {{.text = SAMPLE_SMALL}},
+     .later = true},
+    {"gathered, and its peer leaves before it is sent",
+     {SAY(GET("/small.txt")), EXPECT(READS, STAGE_WRITE, PHASE_REPLY), DO(LEAVES), CLOSED(WRITES)},
+     .got = {{0}},
+     .later = true},
 };
 
 struct world {
@@ -414,6 +498,7 @@ static void open_world(struct world *w, const struct row *row)
     assert_int_equal(docroot_open(&w->docroot, w->sample.root, &cache), 0);
     assert_int_equal(conn_env_open(&w->env, &w->limits, &w->docroot, NULL), 0);
     w->docroot.assume_cold = false; /* rows are about cold bodies; what is cold before that has a test of its own */
+    w->env.sends_later = row->later;
     stop_clock(w);
     fill_cache(w);
 }
@@ -508,6 +593,19 @@ static void act(struct world *w, const struct step *step)
     }
 }
 
+/* Where another thread sends, nothing leaves by this one. */
+static enum stage read_and_send_nothing(struct world *w)
+{
+    if (w->peer >= 0)
+        take_all(w);
+    size_t before = buffer_length(&w->got);
+    enum stage stage = run_stage(w, STAGE_READ);
+    if (w->peer >= 0)
+        take_all(w);
+    assert_int_equal(buffer_length(&w->got), before);
+    return stage;
+}
+
 static enum stage stage_of(struct world *w, enum action action)
 {
     switch (action) {
@@ -518,7 +616,7 @@ static enum stage stage_of(struct world *w, enum action action)
     case GOES_ON:
         return go_on(w);
     default:
-        return run_stage(w, STAGE_READ);
+        return w->env.sends_later ? read_and_send_nothing(w) : run_stage(w, STAGE_READ);
     }
 }
 
@@ -835,6 +933,138 @@ static void what_cannot_be_opened_at_once_goes_by_the_blockers(void **state)
     close_world(&w);
 }
 
+/* What was gathered before goes by the thread that sends, and only then to one that may sleep. */
+static void what_is_gathered_does_not_wait_for_a_look_up(void **state)
+{
+    static const enum stage stages[] = {STAGE_BLOCK, STAGE_READ, STAGE_WRITE, STAGE_READ, STAGE_BLOCK,
+                                        STAGE_READ,  STAGE_WRITE, STAGE_READ, STAGE_READ};
+    static const struct row row = {
+        .name = "gathered", .later = true, .got = {{.text = SAMPLE_SMALL}, {.text = SAMPLE_MIDDLE_HEAD},
+                                                   SAMPLE_BODY(0, SAMPLE_MIDDLE)}};
+    (void)state;
+    struct world w;
+    open_world(&w, &row);
+    open_connection(&w, false);
+    w.docroot.assume_cold = true;
+    act(&w, &(struct step){SAYS, GET("/small.txt") GET("/middle.bin"), 0, 0, false});
+    enum stage stage = STAGE_READ;
+    for (size_t i = 0; i < sizeof stages / sizeof *stages; i++) {
+        stage = stage == STAGE_READ ? read_and_send_nothing(&w) : run_stage(&w, stage);
+        if (stage != stages[i])
+            fail_msg("step %zu: the next stage is %d", i + 1, stage);
+    }
+    assert_int_equal(w.env.requests, 2);
+    take_all(&w);
+    expect_got(&w, &row);
+    close_connection(&w);
+    close_world(&w);
+}
+
+/* ---- what is counted */
+
+enum { COUNTED_MAX = 4 };
+
+static void every_request_that_is_answered_counts_once(void **state)
+{
+    static const struct {
+        const char *sentence;
+        const char *said[COUNTED_MAX]; /* a conn_read after each */
+        int answered;
+        bool refused;
+    } counts[] = {
+        {"silence", {""}, 0, false},
+        {"one", {GET("/small.txt")}, 1, false},
+        {"one, not found", {GET("/missing")}, 1, false},
+        {"one in pieces", {"GET /small.txt HTTP/1.1\r\n", "Host: ", "x\r\n\r\n"}, 1, false},
+        {"half a head", {"GET /small.txt HTTP/1.1\r\n"}, 0, false},
+        {"three at once", {GET("/small.txt") GET("/empty.txt") GET("/small.txt")}, 3, false},
+        {"two, and two", {GET("/small.txt") GET("/empty.txt"), GET("/small.txt") GET("/empty.txt")}, 4, false},
+        {"one with a body", {POST_5, "abcde"}, 1, false},
+        {"one that can't be sent at once", {GET("/large.bin")}, 1, false},
+        {"what is no request", {"no request\r\n\r\n", "nor this\r\n\r\n"}, 1, false},
+        {"one, and what is behind the last", {GET_AND_CLOSE("/small.txt") GET("/small.txt")}, 1, false},
+        {"one that is too many", {GET("/small.txt")}, 1, true},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {
+        struct world w;
+        struct meter meter = {.hash = {1, 2}};
+        open_world(&w, &(const struct row){0});
+        open_connection(&w, counts[i].refused);
+        w.env.meter = &meter;
+        for (int n = 0; n < COUNTED_MAX && counts[i].said[n] != NULL; n++) {
+            act(&w, &(struct step){SAYS, counts[i].said[n], 0, 0, false});
+            conn_read(&w.c, &w.env);
+        }
+        if (w.env.requests != (uint64_t)counts[i].answered || meter.count != counts[i].answered)
+            fail_msg("%s: %d requests, %d metered", counts[i].sentence, (int)w.env.requests, meter.count);
+        for (int n = 0; n < counts[i].answered; n++)
+            assert_int_not_equal(meter.keys[n], 0);
+        close_connection(&w);
+        close_world(&w);
+    }
+}
+
+/* The key of one request, by a connection of its own. */
+static uint32_t key_of(struct world *w, const char *request)
+{
+    struct meter meter = {.hash = {1, 2}};
+    open_connection(w, false);
+    w->env.meter = &meter;
+    act(w, &(struct step){SAYS, request, 0, 0, false});
+    conn_read(&w->c, &w->env);
+    close_connection(w);
+    w->env.meter = NULL;
+    assert_int_equal(meter.count, 1);
+    return meter.keys[0];
+}
+
+static void a_key_stands_for_verb_and_target_and_nothing_else(void **state)
+{
+    static const struct {
+        const char *request;
+        bool same; /* as GET /small.txt */
+    } keys[] = {
+        {GET("/small.txt"), true},
+        {GET_AND_CLOSE("/small.txt"), true},
+        {"GET /small.txt HTTP/1.0\r\n\r\n", true},
+        {"GET /small.txt HTTP/1.1\r\nHost: another\r\nRange: bytes=0-1\r\n\r\n", true},
+        {"HEAD /small.txt HTTP/1.1\r\nHost: x\r\n\r\n", false},
+        {POST_5, false},
+        {GET("/small.txt?a"), false},
+        {GET("/middle.bin"), false},
+        {GET("/missing"), false},
+        {GET("/empty.txt"), false},
+    };
+    (void)state;
+    struct world w;
+    open_world(&w, &(const struct row){0});
+    uint32_t key = key_of(&w, GET("/small.txt"));
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
+        if ((key_of(&w, keys[i].request) == key) != keys[i].same)
+            fail_msg("key of %s", keys[i].request);
+    close_world(&w);
+}
+
+static void more_requests_at_once_than_there_are_keys_are_counted_all_the_same(void **state)
+{
+    (void)state;
+    struct world w;
+    struct meter meter = {.hash = {1, 2}};
+    open_world(&w, &(const struct row){0});
+    open_connection(&w, false);
+    w.env.meter = &meter;
+    for (int i = 0; i < METER_KEYS + 9; i++)
+        act(&w, &(struct step){SAYS, GET("/small.txt"), 0, 0, false});
+    assert_int_equal(conn_read(&w.c, &w.env), STAGE_READ);
+    assert_int_equal(meter.count, METER_KEYS + 9);
+    for (int i = 1; i < METER_KEYS; i++)
+        assert_int_equal(meter.keys[i], meter.keys[0]);
+    assert_int_equal(w.env.requests, METER_KEYS + 9);
+    close_connection(&w);
+    close_world(&w);
+}
+
 /* ---- smaller things */
 
 static void a_new_connection_is_fresh_at_home_and_waits_to_be_read(void **state)
@@ -879,18 +1109,18 @@ static void only_who_waits_for_a_request_is_idle(void **state)
 {
     static const struct {
         enum conn_phase phase;
-        uint64_t deadline_ms, now_ms, idle_ms;
+        uint64_t due_ms, now_ms, idle_ms;
     } idles[] = {
         {PHASE_IDLE, 1020, 1000, 0},      {PHASE_IDLE, 1020, 1015, 15}, {PHASE_RETURNED, 1020, 1019, 19},
         {PHASE_FRESH, 1010, 1005, 5},     {PHASE_IDLE, 1020, 999, 0},   {PHASE_HEAD, 1010, 1005, 0},
         {PHASE_BODY, 1020, 1005, 0},      {PHASE_REPLY, 1030, 1005, 0}, {PHASE_BLOCKED, 0, 1005, 0},
-        {PHASE_LINGER, 6000, 5000, 4000},
+        {PHASE_LINGER, 6000, 5000, 4000}, {PHASE_IDLE, 0, 1005, 0},     {0, 1010, 1005, 0},
     };
     const struct conn_limits limits = {.head_ms = 10, .keepalive_ms = 20, .send_ms = 30};
     (void)state;
     for (size_t i = 0; i < sizeof idles / sizeof *idles; i++) {
-        const struct conn c = {.phase = (uint8_t)idles[i].phase};
-        if (conn_idle_ms(&c, &limits, idles[i].deadline_ms, idles[i].now_ms) != idles[i].idle_ms)
+        struct conn_due due = {idles[i].due_ms, idles[i].phase};
+        if (conn_idle_ms(due, &limits, idles[i].now_ms) != idles[i].idle_ms)
             fail_msg("idle row %zu", i);
     }
 }
@@ -920,6 +1150,10 @@ int main(void)
         cmocka_unit_test(what_was_found_for_a_connection_that_ends_is_dropped),
         cmocka_unit_test(a_file_that_no_descriptor_is_left_for_is_503),
         cmocka_unit_test(what_cannot_be_opened_at_once_goes_by_the_blockers),
+        cmocka_unit_test(what_is_gathered_does_not_wait_for_a_look_up),
+        cmocka_unit_test(every_request_that_is_answered_counts_once),
+        cmocka_unit_test(a_key_stands_for_verb_and_target_and_nothing_else),
+        cmocka_unit_test(more_requests_at_once_than_there_are_keys_are_counted_all_the_same),
         cmocka_unit_test(a_new_connection_is_fresh_at_home_and_waits_to_be_read),
         cmocka_unit_test(a_peer_takes_when_less_is_unsent_than_before),
         cmocka_unit_test(only_who_waits_for_a_request_is_idle),

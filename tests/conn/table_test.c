@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-enum { SIZE = 1000, FD = 7, ME = 1, ANOTHER = 2 };
+enum { SIZE = 1000, FD = 7, ME = 1, ANOTHER = 2, SHARED = 3 };
 
 /* A place claimed is nobody's yet, and then given to its first owner. */
 static struct conn *claim(struct conn_table *table, int fd, uint32_t owner)
@@ -125,13 +125,155 @@ static void a_new_connection_has_no_deadline_yet(void **state)
 {
     struct conn_table *table = *state;
     claim(table, FD, ME);
-    assert_int_equal(table->slots[FD].deadline_ms, 0);
-    conn_table_set_deadline(table, FD, 12345678901ull);
+    assert_int_equal(conn_table_due(table, FD).ms, 0);
+    conn_table_set_due(table, FD, (struct conn_due){12345678901ull, PHASE_LINGER});
     conn_table_pass(table, FD, ANOTHER);
-    assert_int_equal(table->slots[FD].deadline_ms, 12345678901ull);
+    assert_int_equal(conn_table_due(table, FD).ms, 12345678901ull);
+    assert_int_equal(conn_table_due(table, FD).phase, PHASE_LINGER);
     conn_table_release(table, FD);
     claim(table, FD, ME);
-    assert_int_equal(table->slots[FD].deadline_ms, 0);
+    assert_int_equal(conn_table_due(table, FD).ms, 0);
+    assert_int_equal(conn_table_due(table, FD).phase, 0);
+}
+
+/* ---- what several threads watch */
+
+static void of_a_shared_place_the_first_to_seize_a_connection_has_it(void **state)
+{
+    struct conn_table *table = *state;
+    claim(table, FD, SHARED);
+    assert_false(conn_table_seize(table, FD, ANOTHER, ME));
+    assert_true(conn_table_seize(table, FD, SHARED, ME));
+    assert_true(conn_table_owns(table, FD, ME));
+    assert_false(conn_table_seize(table, FD, SHARED, ANOTHER));
+    assert_true(conn_table_owns(table, FD, ME));
+    assert_true(conn_table_give_back(table, FD, ME, SHARED));
+    assert_true(conn_table_owns(table, FD, SHARED));
+    assert_true(conn_table_seize(table, FD, SHARED, ANOTHER));
+}
+
+static void who_answers_an_event_has_its_connection(void **state)
+{
+    struct conn_table *table = *state;
+    struct conn *c = claim(table, FD, SHARED);
+    assert_ptr_equal(conn_table_answer(table, conn_table_key(table, FD), SHARED, ME), c);
+    assert_true(conn_table_owns(table, FD, ME));
+    assert_true(conn_table_give_back(table, FD, ME, SHARED));
+    assert_true(conn_table_owns(table, FD, SHARED));
+}
+
+static void an_event_that_comes_while_a_thread_has_the_connection_is_noted(void **state)
+{
+    struct conn_table *table = *state;
+    claim(table, FD, SHARED);
+    uint64_t key = conn_table_key(table, FD);
+    assert_true(conn_table_seize(table, FD, SHARED, ME));
+    assert_null(conn_table_answer(table, key, SHARED, ANOTHER));
+    assert_null(conn_table_answer(table, key, SHARED, ANOTHER)); /* twice is once */
+    assert_null(conn_table_answer(table, key, SHARED, ME));
+    assert_false(conn_table_give_back(table, FD, ME, SHARED));
+    assert_true(conn_table_owns(table, FD, ME));
+    assert_true(conn_table_give_back(table, FD, ME, SHARED)); /* it was told of it */
+    assert_true(conn_table_owns(table, FD, SHARED));
+}
+
+/* What waits in a queue beside the shared place is nobody's to be told of; but whoever shares it has to look again. */
+static void who_passes_a_connection_on_passes_no_note_of_an_event(void **state)
+{
+    struct conn_table *table = *state;
+    claim(table, FD, SHARED);
+    assert_true(conn_table_seize(table, FD, SHARED, ME));
+    assert_null(conn_table_answer(table, conn_table_key(table, FD), SHARED, ANOTHER));
+    conn_table_pass(table, FD, ANOTHER);
+    assert_true(conn_table_owns(table, FD, ANOTHER));
+}
+
+static void a_stale_event_finds_and_tells_nobody(void **state)
+{
+    struct conn_table *table = *state;
+    claim(table, FD, SHARED);
+    uint64_t stale = conn_table_key(table, FD);
+    conn_table_release(table, FD);
+    assert_null(conn_table_answer(table, stale, SHARED, ME));
+    assert_true(conn_table_owns(table, FD, OWNER_NOBODY));
+    claim(table, FD, SHARED);
+    assert_null(conn_table_answer(table, stale, SHARED, ME));
+    assert_true(conn_table_owns(table, FD, SHARED));
+    assert_true(conn_table_seize(table, FD, SHARED, ME));
+    assert_null(conn_table_answer(table, stale, SHARED, ANOTHER));
+    assert_true(conn_table_give_back(table, FD, ME, SHARED));
+}
+
+/* ---- one thread has events, two answer them: each event is worked off, and none of them at the same time */
+
+enum { EVENTS = 20000 };
+
+struct answerer {
+    struct conn_table *table;
+    uint64_t key;
+    uint32_t self;
+    _Atomic int *events;    /* to be met, as a poller would bring them */
+    _Atomic int *happened;  /* whatever the events are about */
+    _Atomic int *inside;
+    int wrong, called;
+};
+
+/* Works off all that has happened, into a plain word. */
+static void work_off(struct answerer *answerer, struct conn *c)
+{
+    bool called;
+    do {
+        answerer->wrong += atomic_fetch_add_explicit(answerer->inside, 1, memory_order_relaxed) != 0;
+        c->body_offset = (uint64_t)atomic_load(answerer->happened);
+        atomic_fetch_sub_explicit(answerer->inside, 1, memory_order_relaxed);
+        called = !conn_table_give_back(answerer->table, FD, answerer->self, SHARED);
+        answerer->called += called;
+    } while (called);
+}
+
+static void *answer_all(void *arg)
+{
+    struct answerer *answerer = arg;
+    int left;
+    while ((left = atomic_load(answerer->events)) >= 0) {
+        if (left == 0 || !atomic_compare_exchange_strong(answerer->events, &left, left - 1)) {
+            sched_yield();
+            continue;
+        }
+        struct conn *c = conn_table_answer(answerer->table, answerer->key, SHARED, answerer->self);
+        if (c != NULL)
+            work_off(answerer, c);
+    }
+    return NULL;
+}
+
+static void two_threads_that_answer_for_one_owner_lose_no_event(void **state)
+{
+    struct conn_table *table = *state;
+    _Atomic int events = 0, happened = 0, inside = 0;
+    pthread_t threads[2];
+    struct answerer answerers[2];
+    struct conn *c = claim(table, FD, SHARED);
+    conn_open(c, FD, &(struct socket_peer){0}, 0, false);
+    for (int i = 0; i < 2; i++) {
+        answerers[i] = (struct answerer){table,     conn_table_key(table, FD), i == 0 ? ME : ANOTHER, &events,
+                                         &happened, &inside,                   0,                    0};
+        assert_int_equal(pthread_create(&threads[i], NULL, answer_all, &answerers[i]), 0);
+    }
+    for (int i = 0; i < EVENTS; i++) {
+        atomic_fetch_add(&happened, 1);
+        atomic_fetch_add(&events, 1);
+        while (atomic_load(&events) > 2)
+            sched_yield();
+    }
+    while (atomic_load(&events) > 0)
+        sched_yield();
+    atomic_store(&events, -1);
+    for (int i = 0; i < 2; i++)
+        pthread_join(threads[i], NULL);
+    assert_int_equal(answerers[0].wrong + answerers[1].wrong, 0);
+    assert_true(conn_table_owns(table, FD, SHARED));
+    assert_int_equal(c->body_offset, EVENTS);
 }
 
 /* ---- two threads pass one connection to and fro; each writes plain words of it, which the other must see */
@@ -157,7 +299,7 @@ static void *play(void *arg)
         player->wrong += c->body_offset != turn - 1 || c->home != (uint16_t)(turn - 1);
         c->body_offset = turn;
         c->home = (uint16_t)turn;
-        conn_table_set_deadline(player->table, FD, turn);
+        conn_table_set_due(player->table, FD, (struct conn_due){turn, PHASE_IDLE});
         conn_table_pass(player->table, FD, player->other);
         turn += 2;
     }
@@ -177,7 +319,7 @@ static void what_one_thread_wrote_the_next_owner_sees(void **state)
     pthread_join(thread, NULL);
     assert_int_equal(players[0].wrong + players[1].wrong, 0);
     assert_int_equal(c->body_offset, 2 * PASSES);
-    assert_int_equal(table->slots[FD].deadline_ms, 2 * PASSES);
+    assert_int_equal(conn_table_due(table, FD).ms, 2 * PASSES);
 }
 
 /* ---- a descriptor's number is closed by one thread and accepted by another */
@@ -244,6 +386,12 @@ int main(void)
         WITH_A_TABLE(an_event_of_a_connection_that_was_closed_finds_nothing),
         WITH_A_TABLE(generations_may_wrap),
         WITH_A_TABLE(a_new_connection_has_no_deadline_yet),
+        WITH_A_TABLE(of_a_shared_place_the_first_to_seize_a_connection_has_it),
+        WITH_A_TABLE(who_answers_an_event_has_its_connection),
+        WITH_A_TABLE(an_event_that_comes_while_a_thread_has_the_connection_is_noted),
+        WITH_A_TABLE(who_passes_a_connection_on_passes_no_note_of_an_event),
+        WITH_A_TABLE(a_stale_event_finds_and_tells_nobody),
+        WITH_A_TABLE(two_threads_that_answer_for_one_owner_lose_no_event),
         WITH_A_TABLE(what_one_thread_wrote_the_next_owner_sees),
         WITH_A_TABLE(a_place_given_up_may_be_claimed_on_another_thread),
         cmocka_unit_test(a_table_too_large_for_memory_is_refused),

@@ -1,5 +1,7 @@
 #include "server/options.h"
 
+#include "model/models.h"
+
 #include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -12,7 +14,7 @@
 
 #include <cmocka.h>
 
-enum { WORDS_MAX = 80, TEXT_MAX = 4096 };
+enum { WORDS_MAX = 80, TEXT_MAX = 8192 };
 
 /* Reads a command line as from a shell, its words apart by single spaces; what it says goes into `said`. */
 static enum options_outcome read_line(const char *line, struct options *options, char said[TEXT_MAX])
@@ -51,9 +53,9 @@ static const struct {
     {"an unknown letter", "-z .", "-z: unknown option"},
     {"an option without its value", "--workers", "--workers needs a value"},
     {"a value for a switch", "--quiet=1 .", "--quiet=1: unknown option, or a value that it doesn't take"},
-    {"a number that isn't one", "--workers many .", "--workers many: must be a number from 1 to 1024"},
-    {"a number with something behind it", "--workers 2x .", "--workers 2x: must be a number from 1 to 1024"},
-    {"a number below its range", "--workers 0 .", "--workers 0: must be a number from 1 to 1024"},
+    {"a number that isn't one", "--workers many .", "--workers many: must be a number from 1 to 32768"},
+    {"a number with something behind it", "--workers 2x .", "--workers 2x: must be a number from 1 to 32768"},
+    {"a number below its range", "--workers 0 .", "--workers 0: must be a number from 1 to 32768"},
     {"a number above its range", "--writers 1025 .", "--writers 1025: must be a number from 0 to 1024"},
     {"a negative number", "--send-timeout -1 .", "--send-timeout -1: must be a number from 1 to 1000000"},
     {"a number too large to be read", "--head-max 99999999999999999999 .", "must be a number from 128 to 1048576"},
@@ -62,6 +64,32 @@ static const struct {
     {"a model that isn't there", "--model forked-tongue .", "--model forked-tongue: there is no such model; there is: "},
     {"limits that contradict each other", "--request-line-max 9000 --head-max 9000 .",
      "--request-line-max 9000: must be less than --head-max, which is 9000"},
+    {"writers where there are none", "--model turns --writers 2 .",
+     "--writers is for --model staged, and the model is turns"},
+    {"writers where there are none, said first", "--writers 0 --model symmetric .",
+     "--writers is for --model staged, and the model is symmetric"},
+    {"weights where nobody is chosen", "--model seda --weights 1,2 .",
+     "--weights is for --model staged, and the model is seda"},
+    {"processes where there are threads", "--processes .", "--processes is for --model forked, and the model is staged"},
+    {"a limit to working threads where there are processes", "--model forked --processes --active-limit 2 .",
+     "--active-limit is for threads: leave it away, or --processes"},
+    {"more workers than there can be", "--workers 1025 .", "--workers 1025: 1024 at most, but for --model forked"},
+    {"more threads than there can be", "--model forked --workers 32769 .", "must be a number from 1 to 32768"},
+    {"more working threads than there can be", "--active-limit 1025 .", "must be a number from 0 to 1024"},
+    {"fewer cores than none", "--reserve-cores -1 .", "--reserve-cores -1: must be a number from 0 to 1024"},
+    {"a switch that is neither on nor off", "--pin maybe .", "--pin maybe: must be on or off"},
+    {"a switch that is a number", "--defer-accept 1 .", "--defer-accept 1: must be on or off"},
+    {"a switch that is empty", "--nodelay= .", "--nodelay : must be on or off"},
+    {"lingering for no time that can be said", "--linger on .", "--linger on: must be a number from 0 to 1000000"},
+    {"lingering for less than nothing", "--linger -1 .", "--linger -1: must be a number from 0 to 1000000"},
+    {"no congestion control", "--congestion= .", "--congestion: needs a value that isn't empty"},
+    {"no report", "--report= .", "--report: needs a value that isn't empty"},
+    {"a weight of nothing", "--weights 0,1 .", "--weights 0,1: must be numbers from 1 to 100"},
+    {"a weight that is too heavy", "--weights 1,101 .", "--weights 1,101: must be numbers from 1 to 100"},
+    {"a weight that isn't there", "--weights 1,,2 .", "--weights 1,,2: must be numbers"},
+    {"a comma with no weight behind it", "--weights 1,2, .", "--weights 1,2,: must be numbers"},
+    {"weights apart by something else", "--weights 1;2 .", "--weights 1;2: must be numbers"},
+    {"weights that are empty", "--weights= .", "--weights : must be numbers"},
 };
 
 static void a_wrong_line_is_told_in_one_line_that_says_what_and_where(void **state)
@@ -120,6 +148,13 @@ static void what_is_not_said_has_its_default(void **state)
     assert_string_equal(o.model->name, "staged");
     assert_int_equal(o.workers, 0);
     assert_int_equal(o.writers, -1);
+    assert_int_equal(o.blockers, 4);
+    assert_int_equal(o.weight_count, 0);
+    assert_int_equal(o.active_limit, 0);
+    assert_int_equal(o.reserve_cores, 0);
+    assert_true(o.pin);
+    assert_false(o.processes);
+    assert_null(o.report);
     assert_false(o.access_log_given);
     assert_false(o.quiet);
     assert_int_equal(o.stop_ms, 10000);
@@ -129,6 +164,93 @@ static void what_is_not_said_has_its_default(void **state)
     assert_int_equal(o.limits.request.line_max, 8192);
     assert_int_equal(o.limits.request.head_max, 16384);
     assert_int_equal(o.limits.request.fields_max, 100);
+}
+
+static void every_model_is_found_by_its_name(void **state)
+{
+    (void)state;
+    for (int i = 0; models[i] != NULL; i++) {
+        struct options o;
+        char line[64], said[TEXT_MAX];
+        snprintf(line, sizeof line, "%s %s .", i % 2 == 0 ? "--model" : "-m", models[i]->name);
+        assert_int_equal(read_line(line, &o, said), OPTIONS_SERVE);
+        assert_ptr_equal(o.model, models[i]);
+        assert_string_equal(said, "");
+    }
+}
+
+static void what_a_model_is_told_goes_where_it_belongs(void **state)
+{
+    (void)state;
+    struct options o;
+    char said[TEXT_MAX];
+    assert_int_equal(read_line("--weights 3,1,100 --active-limit 2 --reserve-cores 1 --pin off --report /r .", &o, said),
+                     OPTIONS_SERVE);
+    assert_int_equal(o.weight_count, 3);
+    assert_int_equal(o.weights[0], 3);
+    assert_int_equal(o.weights[1], 1);
+    assert_int_equal(o.weights[2], 100);
+    assert_int_equal(o.active_limit, 2);
+    assert_int_equal(o.reserve_cores, 1);
+    assert_false(o.pin);
+    assert_string_equal(o.report, "/r");
+    assert_int_equal(read_line("--weights 3,1 --weights 7 --pin off --pin on .", &o, said), OPTIONS_SERVE);
+    assert_int_equal(o.weight_count, 1); /* who says it last is right */
+    assert_int_equal(o.weights[0], 7);
+    assert_true(o.pin);
+    assert_int_equal(read_line("--model turns --writers 2 --model staged .", &o, said), OPTIONS_SERVE);
+    assert_int_equal(o.writers, 2);
+    assert_int_equal(read_line("--model forked --processes --workers 32768 .", &o, said), OPTIONS_SERVE);
+    assert_true(o.processes);
+    assert_int_equal(o.workers, 32768);
+    assert_int_equal(read_line("--workers 1024 .", &o, said), OPTIONS_SERVE);
+    assert_string_equal(said, "");
+}
+
+static void as_many_weights_as_there_may_be_are_taken_and_no_more(void **state)
+{
+    (void)state;
+    struct options o;
+    char line[TEXT_MAX] = "--weights 1", said[TEXT_MAX];
+    for (int i = 1; i < ENGINE_WEIGHTS_MAX; i++)
+        strcat(line, ",2");
+    size_t len = strlen(line);
+    strcat(line, " .");
+    assert_int_equal(read_line(line, &o, said), OPTIONS_SERVE);
+    assert_int_equal(o.weight_count, ENGINE_WEIGHTS_MAX);
+    strcpy(line + len, ",2 .");
+    assert_int_equal(read_line(line, &o, said), OPTIONS_WRONG);
+    assert_non_null(strstr(said, "64 at most"));
+}
+
+static void what_sockets_are_told_goes_where_it_belongs(void **state)
+{
+    static const struct {
+        const char *line;
+        bool defer_accept, nodelay;
+        int linger_s;
+        const char *congestion;
+    } rows[] = {
+        {".", true, true, -1, NULL},
+        {"--defer-accept off .", false, true, -1, NULL},
+        {"--defer-accept on --nodelay off .", true, false, -1, NULL},
+        {"--linger off .", true, true, -1, NULL},
+        {"--linger 0 .", true, true, 0, NULL},
+        {"--linger 30 --linger=1000000 .", true, true, 1000000, NULL},
+        {"--congestion cubic .", true, true, -1, "cubic"},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct options o;
+        char said[TEXT_MAX];
+        assert_int_equal(read_line(rows[i].line, &o, said), OPTIONS_SERVE);
+        if (o.defer_accept != rows[i].defer_accept || o.nodelay != rows[i].nodelay || o.linger_s != rows[i].linger_s)
+            fail_msg("%s: defer %d, nodelay %d, linger %d", rows[i].line, o.defer_accept, o.nodelay, o.linger_s);
+        if (rows[i].congestion == NULL)
+            assert_null(o.congestion);
+        else
+            assert_string_equal(o.congestion, rows[i].congestion);
+    }
 }
 
 static void listeners_add_up_and_options_may_follow_the_directory(void **state)
@@ -179,6 +301,8 @@ static void help_and_version_are_answered_and_that_is_all(void **state)
     char said[TEXT_MAX];
     assert_int_equal(read_line("--help", &o, said), OPTIONS_DONE);
     assert_non_null(strstr(said, "usage: shunt [options] DIR\n"));
+    for (int i = 0; models[i] != NULL; i++)
+        assert_non_null(strstr(said, models[i]->name));
     assert_int_equal(read_line("-V", &o, said), OPTIONS_DONE);
     assert_int_equal(strncmp(said, "shunt ", 6), 0);
 }
@@ -189,6 +313,10 @@ int main(void)
         cmocka_unit_test(a_wrong_line_is_told_in_one_line_that_says_what_and_where),
         cmocka_unit_test(every_number_goes_where_it_belongs),
         cmocka_unit_test(what_is_not_said_has_its_default),
+        cmocka_unit_test(every_model_is_found_by_its_name),
+        cmocka_unit_test(what_a_model_is_told_goes_where_it_belongs),
+        cmocka_unit_test(as_many_weights_as_there_may_be_are_taken_and_no_more),
+        cmocka_unit_test(what_sockets_are_told_goes_where_it_belongs),
         cmocka_unit_test(listeners_add_up_and_options_may_follow_the_directory),
         cmocka_unit_test(there_is_an_end_to_listeners),
         cmocka_unit_test(the_access_log_is_a_file_or_standard_output_or_off),

@@ -65,6 +65,9 @@ bool stage_get_within(struct stage *stage, const char *path, int status, int tim
 /* Whether the server has at most so many fds, at some moment within the time. */
 bool stage_fds_within(struct stage *stage, int fds, int timeout_ms);
 
+/* Whether the server runs this model: "forked" by threads or by processes. */
+bool stage_model_is(const struct stage *stage, const char *name);
+
 /* Whether the server is built with a sanitizer, whose memory and time say nothing. */
 bool stage_is_instrumented(struct stage *stage);
 

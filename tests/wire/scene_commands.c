@@ -121,7 +121,17 @@ static const char *help(struct stage *stage)
                                         "--fields-max",
                                         "--body-max",
                                         "--send-buffer",
-                                        "--turn-bytes"};
+                                        "--turn-bytes",
+                                        "--weights",
+                                        "--processes",
+                                        "--active-limit",
+                                        "--reserve-cores",
+                                        "--pin",
+                                        "--report",
+                                        "--congestion",
+                                        "--defer-accept",
+                                        "--nodelay",
+                                        "--linger"};
     static const char *const spellings[] = {"-h", "--help"};
     for (int i = 0; i < 2; i++) {
         server_spawn(&stage->server, stage->harness,
@@ -157,7 +167,7 @@ static const char *quiet(struct stage *stage)
 static const char *options_behind_the_directory(struct stage *stage)
 {
     server_spawn(&stage->server, stage->harness,
-                 &(struct server_setup){.options = OPTIONS(stage->site.root, "-w2", "-l127.0.0.1:0", "--writers=1"),
+                 &(struct server_setup){.options = OPTIONS(stage->site.root, "-w2", "-l127.0.0.1:0", "--blockers=3"),
                                         .listens_itself = true});
     for (int i = 0; i < 1000 && !strstr(stage->server.said, "shunt: serving "); i++, pause_ms(10))
         server_complaints(&stage->server);

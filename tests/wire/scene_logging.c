@@ -132,12 +132,14 @@ static const char *no_line_is_lost(struct stage *stage)
         return problem;
     char *log = read_log(stage);
     EXPECT(count_lines(log) == MANY, "%d lines for %d requests", count_lines(log), MANY);
+    bool ordered = !stage_model_is(stage, "turns") && !stage_model_is(stage, "seda"); /* a thread writes in order */
     const char *line = log;
     for (int i = 0; i < MANY; i++) {
         char asked[32];
         snprintf(asked, sizeof asked, "?%d HTTP/1.1\"", i);
         size_t len = strcspn(line, "\n");
-        EXPECT(memmem(line, len, asked, strlen(asked)), "line %d is: %.*s", i, (int)len, line);
+        EXPECT(ordered ? memmem(line, len, asked, strlen(asked)) != NULL : strstr(log, asked) != NULL,
+               "request %d isn't where it should be; line %d is: %.*s", i, i, (int)len, line);
         line += len + 1;
     }
     free(log);

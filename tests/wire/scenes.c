@@ -90,6 +90,16 @@ bool stage_fds_within(struct stage *stage, int fds, int timeout_ms)
     return false;
 }
 
+bool stage_model_is(const struct stage *stage, const char *name)
+{
+    const char *model = "staged";
+    for (char *const *option = stage->harness->options; *option; option++) {
+        if (strcmp(*option, "--model") == 0 && option[1])
+            model = option[1];
+    }
+    return strcmp(model, name) == 0;
+}
+
 bool stage_is_instrumented(struct stage *stage)
 {
     char path[64], line[512];

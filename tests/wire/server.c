@@ -177,6 +177,20 @@ const char *server_complaints(struct server *server)
     return end ? end + 1 : server->said;
 }
 
+/* How many processes of its own it has: one for each connection, in one model. */
+static int children(const struct server *server)
+{
+    char path[64];
+    int count = 0, child;
+    snprintf(path, sizeof path, "/proc/%d/task/%d/children", (int)server->pid, (int)server->pid);
+    FILE *list = fopen(path, "re");
+    while (list && fscanf(list, "%d", &child) == 1)
+        count++;
+    if (list)
+        fclose(list);
+    return count;
+}
+
 int server_fds(const struct server *server)
 {
     char path[64];
@@ -188,7 +202,7 @@ int server_fds(const struct server *server)
     for (struct dirent *entry; (entry = readdir(directory));)
         count += entry->d_name[0] != '.';
     closedir(directory);
-    return count;
+    return count + children(server);
 }
 
 static bool read_proc(const struct server *server, const char *name, char *text, size_t room)

@@ -52,7 +52,8 @@ int server_stop(struct server *server, int signal_number);
 /* What it wrote to stderr after the banner line, up to now. */
 const char *server_complaints(struct server *server);
 
-/* Of the running server: open file descriptors, resident kilobytes, CPU milliseconds used; -1 if it is gone. */
+/* Of the running server: open file descriptors (a child process counts as one), resident kilobytes, CPU milliseconds
+ * used; -1 if it is gone. */
 int server_fds(const struct server *server);
 long server_resident_kb(const struct server *server);
 long server_cpu_ms(const struct server *server);
