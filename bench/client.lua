@@ -1,8 +1,9 @@
--- What wrk sends, and the one line that bench/run reads back.
+-- What wrk sends, and the one line that the benches read back.
 --
 --   wrk -c CONNECTIONS -s client.lua URL -- CONNECTIONS                    one URL again and again
 --   wrk -c CONNECTIONS -s client.lua URL -- CONNECTIONS pipelined DEPTH   DEPTH requests in one write
 --   wrk -c CONNECTIONS -s client.lua URL -- CONNECTIONS files COUNT       URL/0.html to URL/COUNT-1.html, at random
+--   wrk -c CONNECTIONS -s client.lua URL -- CONNECTIONS mixed NAME:N,...  URL/NAME.html, N times in the sum of all N
 --
 -- A request() makes wrk call Lua for every write, which costs the client, not the server; so it is defined only where
 -- it is needed, and the requests themselves are made beforehand.
@@ -22,6 +23,24 @@ function shapes.files(count)
     end
     math.randomseed(1)
     return function() return requests[math.random(last)] end
+end
+
+-- A deck that is shuffled once: no order that a server could like, but the same for every server, and the same weight.
+function shapes.mixed(sizes)
+    local deck, top = {}, 0
+    for name, count in sizes:gmatch("([^:,]+):(%d+)") do
+        local text = wrk.format(nil, wrk.path .. name .. ".html")
+        for _ = 1, tonumber(count) do deck[#deck + 1] = text end
+    end
+    math.randomseed(1)
+    for i = #deck, 2, -1 do
+        local j = math.random(i)
+        deck[i], deck[j] = deck[j], deck[i]
+    end
+    return function()
+        top = top % #deck + 1
+        return deck[top]
+    end
 end
 
 function setup(thread)
@@ -66,7 +85,7 @@ function done(summary, latency)
     if client:get("shape") == "pipelined" and summary.requests >= connections then
         percentile = batch_percentiles(summary, latency, connections)
     end
-    io.write(string.format("result %d %d %d %d %d connect=%d,read=%d,write=%d,status=%d,timeout=%d\n",
-        summary.requests, summary.duration, summary.bytes, percentile(50), percentile(99),
+    io.write(string.format("result %d %d %d %d %d %d connect=%d,read=%d,write=%d,status=%d,timeout=%d\n",
+        summary.requests, summary.duration, summary.bytes, percentile(50), percentile(99), percentile(99.9),
         errors.connect, errors.read, errors.write, errors.status, errors.timeout))
 end

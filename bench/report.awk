@@ -1,19 +1,6 @@
 # Medians over the rounds, as a table and as TSV. Reads the cases, name|title|...|aim, from "-", then the measured lines:
 # case, server, req/s, CPU us per request, p50, p99, errors, tab-separated.
 
-# Leaves the least and the greatest in low and high.
-function median(list, count,    i, j, held) {
-    for (i = 2; i <= count; i++) {
-        held = list[i]
-        for (j = i - 1; j > 0 && list[j] > held; j--)
-            list[j + 1] = list[j]
-        list[j + 1] = held
-    }
-    low = list[1]
-    high = list[count]
-    return count % 2 ? list[(count + 1) / 2] : (list[count / 2] + list[count / 2 + 1]) / 2
-}
-
 function field_median(key, field,    list, i) {
     for (i = 1; i <= runs[key]; i++)
         list[i] = value[key, i, field] + 0

@@ -1,11 +1,11 @@
 # The servers: each as a good administrator would set it up for this, one worker, no access log, keep-alive without
-# end. Sourced by bench/run, which owns $work and $docroot.
+# end. Sourced by the benches, which own $work and $docroot.
 # shellcheck shell=bash disable=SC2034,SC2154
 
 SERVERS='floor shunt nginx nginx-cache lighttpd'
 ENDLESS=1000000000
 
-# What each is started with: NAME_command PORT FOLDER puts the command line into $command, in the foreground.
+# What each is started with: NAME_command PORT FOLDER OPTIONS puts the command line into $command, in the foreground.
 
 floor_command()
 {
@@ -13,11 +13,11 @@ floor_command()
     [[ $shape == close ]] && command+=(close)
 }
 
-# Its own defaults; the affinity mask alone tells it that there is one core.
+# Its own defaults; the affinity mask alone tells it how many cores there are.
 shunt_command()
 {
     # shellcheck disable=SC2206 # options are words
-    command=("$shunt" --listen "127.0.0.1:$1" --access-log off --quiet ${SHUNT_OPTIONS:-} "$docroot")
+    command=("$shunt" --listen "127.0.0.1:$1" --access-log off --quiet ${SHUNT_OPTIONS:-} ${3:-} "$docroot")
 }
 
 # tcp_nopush spares a tenth of the CPU everywhere, but makes each pipelined batch wait 40 ms for a delayed ACK.
@@ -27,7 +27,7 @@ nginx_command()
     [[ $shape == pipelined* ]] && nopush=off
     cat >"$2/nginx.conf" <<END
 $([[ $EUID == 0 ]] && echo "user root;")
-worker_processes 1;
+worker_processes ${nginx_workers:-1};
 worker_rlimit_nofile $(ulimit -n);
 daemon off;
 pid $2/pid;
@@ -46,7 +46,7 @@ http {
     fastcgi_temp_path $2/fastcgi;
     uwsgi_temp_path $2/uwsgi;
     scgi_temp_path $2/scgi;
-    ${3:-}
+    ${4:-}
     server {
         listen 127.0.0.1:$1 backlog=4096;
         root $docroot;
@@ -58,7 +58,7 @@ END
 
 nginx-cache_command()
 {
-    nginx_command "$1" "$2" 'open_file_cache max=16000 inactive=1h; open_file_cache_valid 60s;'
+    nginx_command "$1" "$2" '' 'open_file_cache max=16000 inactive=1h; open_file_cache_valid 60s;'
 }
 
 # Its counter of requests per connection has 16 bits; a multiple of 16 never cuts a pipelined batch.
@@ -80,7 +80,9 @@ END
     command=(lighttpd -D -f "$2/lighttpd.conf")
 }
 
-declare -A server_pid server_port
+# By the name of a server, or of a variant of one: of that server_kind says whose it is, server_options what makes it
+# one, server_ends that workers of it end while it runs. The exit status is known after it was stopped.
+declare -A server_kind server_options server_ends server_status server_pid server_port
 
 # A port nobody listens on, below those the kernel gives to clients.
 port_free()
@@ -93,13 +95,13 @@ port_free()
     return 1
 }
 
-# Started on the server's core; true once it answers as the case demands, else $problem says why not.
+# Started on the server's cores; true once it answers as the case demands, else $problem says why not.
 server_start()
 {
     local name=$1 port folder=$work/$1 command
     port=$(port_free) || { problem='no port is free'; return 1; }
     mkdir -p "$folder"
-    "${name}_command" "$port" "$folder"
+    "${server_kind[$name]:-$name}_command" "$port" "$folder" "${server_options[$name]:-}"
     taskset -c "$server_core" "${command[@]}" >"$folder/output" 2>&1 9<&- &
     server_pid[$name]=$!
     server_port[$name]=$port
@@ -124,6 +126,7 @@ servers_stop()
         # shellcheck disable=SC2046 # ids are words
         kill -0 "$pid" 2>/dev/null && kill -KILL "$pid" $(children "$pid")
         wait "$pid" 2>/dev/null
+        server_status[$name]=$?
     done
     server_pid=()
     server_port=()
@@ -134,20 +137,69 @@ children()
     cat "/proc/$1/task"/*/children 2>/dev/null
 }
 
-# Nanoseconds of processor time that a process, its threads and its workers have had. The scheduler's own sum is exact;
-# a kernel without it has only ticks.
+# Nanoseconds of processor time that a server has had until now.
+server_cpu()
+{
+    if [[ -n ${server_ends[$1]:-} ]]; then
+        children_settle "${server_pid[$1]}"
+        cpu_ns_ended "${server_pid[$1]}"
+    else
+        cpu_ns "${server_pid[$1]}"
+    fi
+}
+
+# Waits until a process has taken note of the ends of all its children that end, so that none is missed or counted
+# twice: until it has had the same ones for a while, and none of them a zombie.
+children_settle()
+{
+    local now before='' same=0
+    for _ in {1..60}; do
+        now=$(children "$1")
+        [[ -n $now ]] || break
+        [[ $now == "$before" ]] && ! cat_of "$now" status | grep -q '^State:.*Z' || same=0
+        [[ $((same++)) -lt 4 ]] || break
+        before=$now
+        sleep 0.05
+    done
+}
+
+# A file of each thread of these processes.
+cat_of()
+{
+    local pid paths=()
+    for pid in $1; do paths+=("/proc/$pid/task"/*/"$2"); done
+    [[ ${#paths[@]} -eq 0 ]] || cat "${paths[@]}" 2>/dev/null
+}
+
+# That of a process, its threads and its workers, those that there are.
 cpu_ns()
 {
-    local pid file ns stat total=0 tick=$((1000000000 / $(getconf CLK_TCK)))
-    for pid in "$1" $(children "$1"); do
-        if [[ -r /proc/$pid/schedstat ]]; then
-            for file in "/proc/$pid/task"/*/schedstat; do
-                read -r ns _ <"$file" && total=$((total + ns))
-            done
-        elif stat=$(cat "/proc/$pid/stat" 2>/dev/null); then
-            read -ra stat <<<"${stat##*) }"
-            total=$((total + (stat[11] + stat[12]) * tick))
-        fi
-    done
-    echo "$total"
+    cpu_ns_living "$1 $(children "$1")"
+}
+
+# The same for one whose workers end: the kernel adds their time to their parent's.
+cpu_ns_ended()
+{
+    echo $(($(ticks_ns '$12 + $13 + $14 + $15' "$1") + $(cpu_ns_living "$(children "$1")")))
+}
+
+# The scheduler's own sum is exact; a kernel without it has only ticks.
+cpu_ns_living()
+{
+    # shellcheck disable=SC2086 # ids are words
+    if [[ -r /proc/self/schedstat ]]; then
+        cat_of "$1" schedstat | awk '{ ns += $1 } END { printf "%.0f\n", ns }'
+    else
+        ticks_ns '$12 + $13' $1
+    fi
+}
+
+# ticks_ns FIELDS PID...: of proc(5)'s stat, but counted behind the name, which may have spaces.
+ticks_ns()
+{
+    local fields=$1 paths
+    shift
+    paths=("${@/#//proc/}")
+    cat "${paths[@]/%//stat}" 2>/dev/null </dev/null | sed 's/.*) //' |
+        awk -v tick="$(getconf CLK_TCK)" "{ ticks += $fields } END { printf \"%.0f\n\", ticks / tick * 1e9 }"
 }
