@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "os/beneath.h"
 #include "os/limits.h"
+#include "os/net.h"
 #include "os/notify.h"
 #include "os/signals.h"
 #include "os/sleeper.h"
@@ -66,7 +67,8 @@ static int listen_on(struct server *server, int address, const struct socket_opt
     int socks[ENGINE_WORKERS_MAX], cpus[ENGINE_WORKERS_MAX];
     for (int i = 0; i < acceptors; i++)
         cpus[i] = server->settings.cpus.ids[i % server->settings.cpus.count];
-    if (socket_listen_group(where, wanted, server->settings.pin ? cpus : NULL, acceptors, socks) < 0)
+    bool steers = server->settings.pin && net_spreads_over(acceptors); /* else one worker would get all */
+    if (socket_listen_group(where, wanted, steers ? cpus : NULL, acceptors, socks) < 0)
         return -1;
     for (int i = 0; i < acceptors; i++)
         server->listeners[i * addresses + address] = socks[i];
