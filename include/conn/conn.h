@@ -39,6 +39,7 @@ enum conn_phase {
     PHASE_REPLY,     /* replies are being sent, or requests in hand wait for the peer to take some */
     PHASE_RETURNED,  /* between requests, passed home, where no event has been seen yet */
     PHASE_BLOCKED,   /* on its way to or from a thread that may sleep: no deadline */
+    PHASE_QUEUED,    /* only ever of a conn_due: waits for a thread, whatever it waited for before */
     PHASE_LINGER,    /* all sent and said; reading until the peer has seen it, so that no reset destroys it */
 };
 
@@ -51,14 +52,6 @@ enum {
 struct conn_due {
     uint64_t ms;           /* monotonic: when its patience ends; 0: never */
     enum conn_phase phase; /* what it is waiting for; 0: it is not to be shed */
-};
-
-/* What a request costs, for a model that asks (env.meter): kept here since the connection may change threads. */
-struct conn_cost {
-    uint32_t key;         /* of the request in the making: stands for its verb and target; 0: none is */
-    uint32_t expected_ns; /* what its thread counts on; of a connection not read yet, too */
-    uint32_t spent_ns;    /* on it so far */
-    uint32_t accepted_us; /* when, monotonic, cut off; 0: it has been read since */
 };
 
 struct conn_record; /* what the access log will say of a reply that isn't finished */
@@ -90,7 +83,6 @@ struct conn {
     uint64_t body_offset, body_length;
     uint64_t hot_upto; /* the body's file is in memory up to this offset, as far as we know */
     struct conn_record *record;
-    struct conn_cost cost;
 };
 
 /* A connection just accepted. Can't fail. `refused`: there are too many. */

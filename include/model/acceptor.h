@@ -37,7 +37,7 @@ struct acceptor {
     bool
         exclusive[ACCEPTOR_LISTENERS_MAX]; /* watched by other places as well: not all are to wake for one connection */
     int count;
-    pthread_mutex_t turn;          /* of the threads of a shared place */
+    pthread_mutex_t lock;          /* between the threads of a shared place */
     int reserve[ACCEPTOR_RESERVE]; /* descriptors of nothing, to be given up when there are no others */
     int reserved;
     bool paused;               /* the listeners are not being polled */
@@ -55,7 +55,8 @@ struct acceptor {
 struct acceptor_room {
     pthread_mutex_t lock;
     uint64_t shed_ms;     /* when the owners were last asked to make room */
-    uint64_t shed_let_in; /* how many connections had been let in by then */
+    uint64_t shed_let_in; /* how many connections had been let in by then, … */
+    uint64_t shed_ended;  /* … how many are to have ended when that is done */
     struct log_gate gate; /* one line a second, whosever */
 };
 

@@ -18,25 +18,31 @@ enum crew_cores {
     CORES_DOWN,    /* from the last one down */
 };
 
+/* The first of a model's crews is where connections are at home: conn->home is one of its places. It alone may accept,
+ * or grow. */
+enum { CREW_HOME = 0 };
+
 struct crew {
     const char *role; /* "read": its threads are "read 0", "read 1" … */
     enum place_kind kind;
     int places;  /* alike */
+    int first;   /* of them among all of the engine's, settled */
     int threads; /* at each of them; more than one at a shared place or a queue only */
     int batch;   /* connections that a thread takes from a queue at once; 0: one */
     enum crew_cores cores;
     bool reads;       /* requests are read here: its threads have caches */
-    bool idles;       /* connections wait for requests at its places */
+    bool rests;       /* connections wait for requests at its places */
+    bool only_unread; /* into its inboxes' queues comes only what nobody has read yet: others may take it */
     bool accepts;     /* its places have listeners, too; where no crew does, the main thread accepts */
     bool sends_later; /* it only gathers replies, another crew sends them */
     bool metered;     /* what its requests cost is measured, see load.h */
     bool grows;       /* a thread is made when a connection would have to wait for one */
 
-    /* What a thread does with a connection whose turn it is; worker_run() for most. */
+    /* What a thread does with a connection whose turn it is; NULL: worker_run(). */
     void (*run)(struct worker *worker, struct conn *c);
 
     /* What it does before it sleeps, if anything: whether it found work. */
-    bool (*idle)(struct worker *worker);
+    bool (*before_sleep)(struct worker *worker);
 };
 
 #endif

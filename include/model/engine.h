@@ -1,9 +1,9 @@
 /*
  * engine: the threads, and what they share.
  *
- * Shared and never changed once the threads run: the settings, the site, the places, the list of workers. Shared and
- * changing: the table of connections, by the rule of one owner (conn/table.h); the queues; the order. Everything else
- * belongs to one thread.
+ * Shared and never changed once the threads run: the settings, the site, the places. Shared and changing: the table of
+ * connections, by the rule of one owner (conn/table.h); the queues; the order. The list of workers only grows.
+ * Everything else belongs to one thread.
  */
 #ifndef SHUNT_MODEL_ENGINE_H
 #define SHUNT_MODEL_ENGINE_H
@@ -13,41 +13,10 @@
 #include "model/acceptor.h"
 #include "model/load.h"
 #include "model/logger.h"
-#include "model/model.h"
 #include "model/processes.h"
+#include "model/rota.h"
+#include "model/settings.h"
 #include "model/worker.h"
-#include "os/cpu.h"
-
-enum {
-    ENGINE_WORKERS_MAX = 1024,  /* that can be asked for */
-    ENGINE_THREADS_MAX = 32768, /* of a crew that grows */
-    ENGINE_CREWS_MAX = 4,
-    ENGINE_WEIGHTS_MAX = 64, /* that can be given */
-    ENGINE_WEIGHT_MAX = 100, /* the largest of them */
-};
-
-struct engine_settings {
-    const struct model *model;
-    struct crew crews[ENGINE_CREWS_MAX]; /* settled by the model, */
-    int crew_count;                      /* from what was asked for: */
-    int workers;                         /* 0: by the cores */
-    int writers;                         /* -1: by the cores */
-    int blockers;                        /* threads for what may sleep, at least 1 */
-    bool processes;                      /* a connection gets a process, not a thread */
-    int weights[ENGINE_WEIGHTS_MAX];     /* of the readers, in the choice of one for a new connection */
-    int weight_count;                    /* readers without a weight have 1 */
-    int active_limit;                    /* threads that may work at once; 0: all */
-    int cores;                           /* that we may use, at least 1 */
-    int files_max;                       /* descriptors that this process may have */
-    int connections_max;                 /* connections at once, see engine_connections_max() */
-    bool pin;                            /* pin threads to cores */
-    struct cpu_set_list cpus;
-    uint64_t cache_bytes;   /* of all caches together */
-    uint32_t cache_entries; /* of each */
-    const char *access_log; /* a file's path, "-" for standard output, or NULL */
-    int root;               /* what is served: a directory's fd, see beneath_root() */
-    struct conn_limits limits;
-};
 
 /* What all threads are told. */
 enum engine_order {
@@ -67,35 +36,24 @@ struct engine {
     struct engine_settings settings;
     struct engine_shared *shared;
     struct conn_table table;
-    struct place *places[ENGINE_CREWS_MAX]; /* of each crew */
-    struct worker *workers;                 /* `most` at most; the first `count` were made, crew by crew */
+    struct place *places; /* of all crews in their order; the one that owns by the number n is places[n - 1] */
+    int place_count;
+    struct worker *workers; /* `most` at most; the first `count` were made, crew by crew */
     int most;
     _Atomic int count;
-    struct place entrance; /* where the main thread waits */
-    struct worker main;    /* what the main thread counts as in a report; it runs no connection */
+    struct place entrance;     /* where the main thread waits */
+    struct worker_counts main; /* of the main thread */
+    _Atomic uint64_t ended; /* connections that have ended without a worker of ours: with their process, or at once */
     struct acceptor_room room;
     struct acceptor *acceptors; /* the main thread's one, or one for each place that accepts */
     int acceptor_count;
     struct logger logger;
     struct active active;
+    /* Each of one model, and zero in all others: */
+    struct rota rota;
     struct load load;
     struct processes processes; /* of the connections, if each has one */
-    uint16_t *turns;            /* readers in the order in which new connections go to them, `turn_count` long */
-    int turn_count;
 };
-
-/* Lets the model settle its crews, and settles how many connections there can be from what descriptors there are.
- * `wanted`: at most so many; 0: as many as possible. Less than 1 in ->connections_max: there are too few. */
-void engine_settle(struct engine_settings *settings, int wanted);
-
-/* Threads that the crews have in all, but for those that are made as they are needed. */
-int engine_threads(const struct engine_settings *settings);
-
-/* How many times each address has to be listened on: once, or for each place that accepts. */
-int engine_acceptors(const struct engine_settings *settings);
-
-/* What each thread's cache may hold. */
-struct cache_limits engine_cache_limits(const struct engine_settings *settings);
 
 /* Starts all threads. The settings are copied. `listeners`: `addresses` of them for each acceptor in turn; they are the
  * engine's from now on, also when it fails. 0, or -1 with nothing running and a line logged that says what failed. */
@@ -104,7 +62,7 @@ int engine_open(struct engine *engine, const struct engine_settings *settings, c
 /* What the main thread does: accepts, where no crew does, until `control` is readable. 0, or -1 with errno. */
 int engine_run(struct engine *engine, int control);
 
-/* Gives the engine a new connection, as the main thread's accept stage does. */
+/* Gives the engine a new connection, as the main thread does: only where no crew accepts. */
 void engine_admit(struct engine *engine, const struct arrival *arrival);
 
 /* Makes one more thread of the first crew, which grows. Where that fails, there are as many as can be. */
@@ -113,7 +71,19 @@ void engine_grow(struct engine *engine);
 /* A crew's i-th place. */
 static inline struct place *engine_place(const struct engine *engine, int crew, int i)
 {
-    return &engine->places[crew][i];
+    return &engine->places[engine->settings.crews[crew].first + i];
+}
+
+/* The place where a connection is at home. */
+static inline struct place *engine_home(const struct engine *engine, const struct conn *c)
+{
+    return engine_place(engine, CREW_HOME, c->home);
+}
+
+/* The place that owns by this number; NULL: none does, but a worker or nobody. */
+static inline struct place *engine_owner(const struct engine *engine, uint32_t owner)
+{
+    return owner - 1 < (uint32_t)engine->place_count ? &engine->places[owner - 1] : NULL;
 }
 
 /* Connections that are open. */
@@ -128,8 +98,8 @@ uint32_t engine_worker_id(const struct engine *engine, const struct worker *work
 /* What threads hold while they work; NULL without a limit. */
 struct active *engine_active(struct engine *engine);
 
-/* Asks for up to `count` of the longest idle connections to be closed by their owners, and the caches' files. */
-void engine_shed(struct engine *engine, uint32_t count);
+/* Tells all threads. */
+void engine_order(struct engine *engine, enum engine_order order);
 
 /* ENGINE_DRAIN: what has come already is let in, then the listeners are closed. */
 void engine_drain(struct engine *engine);

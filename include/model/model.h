@@ -14,6 +14,10 @@ struct engine_settings;
 struct model {
     const char *name;
 
+    /* Which options mean something to it. */
+    bool has_writers, has_weights, has_processes;
+    int workers_max; /* that can be asked for; 0: SETTINGS_WORKERS_MAX */
+
     /* Fills in settings->crews and ->crew_count, and ->workers and ->writers where the user left them open. */
     void (*settle)(struct engine_settings *settings);
 
@@ -24,7 +28,11 @@ struct model {
     /* Where a connection that was at `from` goes for its next stage; NULL: nowhere, this thread goes on with it. */
     struct place *(*route)(const struct engine *engine, struct place *from, const struct conn *c, enum stage next);
 
-    /* The rest is for a few, and NULL for most. After a new connection was passed to its place: */
+    /* The rest is for a few. Makes what is this model's alone, when the places stand and before threads run. 0, or -1
+     * with errno. */
+    int (*open)(struct engine *engine);
+
+    /* After a new connection was passed to its place: */
     void (*admitted)(struct engine *engine, struct place *to);
 
     /* Wakes whoever doesn't wait at a place, after a new order. */

@@ -10,6 +10,9 @@ extern const struct model model_staged, model_symmetric, model_turns, model_sped
 /* The default first, ended by NULL. */
 extern const struct model *const models[];
 
+/* The crew that all have, where connections are at home: it reads, and idle ones rest there. */
+struct crew models_workers(const char *role, enum place_kind kind, int places, int threads);
+
 /* The crew that most have, for what may sleep. */
 struct crew models_blockers(const struct engine_settings *settings, const char *role);
 
@@ -18,8 +21,5 @@ void models_settle_workers(struct engine_settings *settings);
 
 /* What most do where connections never change threads but to sleep: crew 0 has them, crew 1 sleeps. */
 struct place *models_route_home(const struct engine *engine, struct place *from, const struct conn *c, enum stage next);
-
-/* Where no connection comes in by the main thread. */
-struct place *models_admit_none(struct engine *engine, struct conn *c, uint64_t n);
 
 #endif

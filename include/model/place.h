@@ -3,10 +3,10 @@
  *
  * A place owns connections by a number of its own (conn/table.h). There are four kinds:
  *
- *     poller   for its socket, watched by one thread; what stays there needs no system call between two requests
- *     shared   for its socket, watched by several threads: an event comes once, to one of them, who seizes the
- * connection queue    for a thread, whichever is free first inbox    one thread's poller with a queue before it, which
- * other threads may take from, too
+ *  - a poller: for its socket, watched by one thread; what stays there needs no system call between two requests
+ *  - a shared one: for its socket, watched by several threads; an event comes once, to one, who seizes the connection
+ *  - a queue: for a thread, whichever is free first
+ *  - an inbox: one thread's poller with a queue before it, which other threads may take from, too
  *
  * Passing a connection on:
  *
@@ -53,19 +53,13 @@ struct place {
 };
 
 /* `size`: how many connections there can be. 0, or -1 with errno; place_close() is owed either way. */
-int place_open(struct place *place, enum place_kind kind, uint32_t id, int size);
+int place_open(struct place *place, const struct crew *crew, uint32_t id, int size);
 
 /* Safe on one that is zeroed but for a closed poller. */
 void place_close(struct place *place);
 
 /* Wakes the thread, or one of the threads, that wait at its poller. */
 void place_wake(struct place *place);
-
-/* Whether sockets wait there: whether it has deadlines to be swept. */
-static inline bool place_polls(const struct place *place)
-{
-    return place->kind != PLACE_QUEUE;
-}
 
 /* Whether a connection that this thread runs for a place may stay there without being passed. */
 static inline bool place_keeps(const struct place *place)
@@ -78,14 +72,14 @@ static inline bool place_keeps(const struct place *place)
 void place_pass(struct conn_table *table, struct place *from, struct place *to, struct conn *c, enum stage next,
                 struct conn_due due);
 
-enum place_shared {
+enum place_outcome {
     PLACE_GIVEN = 1, /* it is not ours any more */
     PLACE_CALLED,    /* it is ours still: its socket is ready already */
     PLACE_BROKEN     /* it is ours still: it can't be watched (no memory, too many watches) */
 };
 
 /* The same where `to` is shared. `self`: the number by which the caller owns it, alone. */
-enum place_shared place_share(struct conn_table *table, uint32_t self, struct place *to, struct conn *c,
-                              enum stage next, struct conn_due due);
+enum place_outcome place_share(struct conn_table *table, uint32_t self, struct place *to, struct conn *c,
+                               enum stage next, struct conn_due due);
 
 #endif

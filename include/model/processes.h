@@ -13,8 +13,8 @@ struct engine;
 struct conn;
 
 struct processes {
-    pid_t *children; /* owned; `count` that run, in no order, room for `room` */
-    int count, room;
+    pid_t *children; /* owned; `count` that run, in no order, `size` long */
+    int count, size;
     struct usage usage; /* of those that have ended */
 };
 

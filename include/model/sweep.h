@@ -15,10 +15,6 @@ void sweep(struct worker *worker);
  * may be one that is shed. */
 void sweep_one(struct worker *worker, struct conn *c);
 
-/* Of the `count` connections that have been idle longest, wherever they are: tells each place how many are its own
- * (place->shed). By any thread; it touches none of them. */
-void sweep_share_out(struct engine *engine, uint32_t count);
-
 /* Shuts down up to `count` of the longest idle ones. */
 void sweep_idle(struct worker *worker, uint32_t count);
 

@@ -1,7 +1,5 @@
 /*
- * worker: one thread, and the loops that every model runs:
- *
- *     wait · run the stage of what is ready · pass it to its next place · once a second, sweep
+ * worker: one thread: what it lends to connections, and what it does with one.
  *
  * A worker runs whatever stage its connections are in: what makes a reader a reader is what is routed to it. It owns
  * the scratch that it lends them, and a cache; nothing of it is shared but the words marked so.
@@ -35,6 +33,7 @@ struct worker {
     int cpu;             /* to be pinned to; -1: none */
     char role[24];       /* the thread's name */
     pthread_t thread;
+    void (*loop)(struct worker *); /* what the thread does */
     bool started;
     struct conn_env env;
     struct docroot docroot;
@@ -48,8 +47,8 @@ struct worker {
 /* The i-th thread of a crew. 0, or -1 with errno; worker_close() is owed either way. */
 int worker_open(struct worker *worker, struct engine *engine, int crew, int i);
 
-/* Starts the thread. 0, or -1 with errno. */
-int worker_start(struct worker *worker);
+/* Starts the thread: loop_run. 0, or -1 with errno. */
+int worker_start(struct worker *worker, void (*loop)(struct worker *));
 
 /* Whether the thread has nothing more to do, or never ran: joining it won't take long. */
 bool worker_is_finished(const struct worker *worker);
@@ -59,6 +58,9 @@ void worker_join(struct worker *worker);
 
 /* Gives everything back; no thread runs any more. Safe on a zeroed worker. */
 void worker_close(struct worker *worker);
+
+/* Does with a connection whose turn it is what its crew does. */
+void worker_serve(struct worker *worker, struct conn *c);
 
 /* Runs the stage that a connection is in, which this worker owns, and passes it to the next. */
 void worker_run(struct worker *worker, struct conn *c);
@@ -73,14 +75,15 @@ bool worker_pass(struct worker *worker, struct place *to, struct conn *c, enum s
 /* Lets connections in that have come to this worker's own place, and runs them. */
 void worker_admit(struct worker *worker, const struct arrival *arrivals, int count);
 
+/* Takes the connection that has waited longest in an inbox, be it another worker's: its home is here now. NULL when it
+ * is empty. */
+struct conn *worker_steal(struct worker *thief, struct place *from);
+
 /* Closes a connection that this worker owns. */
 void worker_end(struct worker *worker, struct conn *c);
 
 /* When a connection is due that is as it is since now; or, if nothing has begun, since then. */
 struct conn_due worker_due(const struct worker *worker, const struct conn *c);
-
-/* Takes the engine's order. Whether to go on. */
-bool worker_obeys(struct worker *worker);
 
 /* Wakes the logger if lines were put into this worker's ring. Once a turn. */
 void worker_tell_logger(struct worker *worker);

@@ -20,8 +20,8 @@ struct options {
     int workers; /* 0: one per usable core */
     int writers; /* -1: by the number of cores */
     int blockers;
-    bool processes;                  /* model forked: processes instead of threads */
-    int weights[ENGINE_WEIGHTS_MAX]; /* of the readers; `weight_count` were given */
+    bool processes;                    /* model forked: processes instead of threads */
+    int weights[SETTINGS_WEIGHTS_MAX]; /* of the readers; `weight_count` were given */
     int weight_count;
     int active_limit;  /* 0: none */
     int reserve_cores; /* left to the system */

@@ -48,6 +48,7 @@ static uint32_t patience_in(enum conn_phase phase, const struct conn_limits *lim
     case PHASE_LINGER:
         return CONN_LINGER_MS;
     case PHASE_BLOCKED:
+    case PHASE_QUEUED:
         break;
     }
     return 0;

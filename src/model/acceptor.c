@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "model/engine.h"
+#include "model/shed.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -67,7 +68,7 @@ int acceptor_open(struct acceptor *acceptor, struct engine *engine, struct place
                   int count)
 {
     *acceptor = (struct acceptor){.engine = engine, .place = place, .count = count, .open = true};
-    pthread_mutex_init(&acceptor->turn, NULL);
+    pthread_mutex_init(&acceptor->lock, NULL);
     memcpy(acceptor->listeners, listeners, (size_t)count * sizeof *listeners);
     fill_reserve(acceptor);
     for (int i = 0; i < count; i++) {
@@ -113,33 +114,46 @@ static void complain(struct acceptor *acceptor, const char *why, const char *rem
                  remedy);
 }
 
-/* Connections that all acceptors together have let in. */
-static uint64_t count_let_in(const struct engine *engine)
+/* Connections that all acceptors together have taken, and let in. */
+static uint64_t count_taken(const struct engine *engine, bool refused_too)
 {
-    uint64_t let_in = 0;
-    for (int i = 0; i < engine->acceptor_count; i++)
-        let_in += atomic_load_explicit(&engine->acceptors[i].accepted, memory_order_relaxed) -
-                  atomic_load_explicit(&engine->acceptors[i].refused, memory_order_relaxed);
-    return let_in;
+    uint64_t taken = 0;
+    for (int i = 0; i < engine->acceptor_count; i++) {
+        taken += atomic_load_explicit(&engine->acceptors[i].accepted, memory_order_relaxed);
+        if (!refused_too)
+            taken -= atomic_load_explicit(&engine->acceptors[i].refused, memory_order_relaxed);
+    }
+    return taken;
+}
+
+static uint64_t count_ended(struct engine *engine)
+{
+    return count_taken(engine, true) - engine_connections(engine);
+}
+
+static void ask_for_room(struct engine *engine, uint64_t now_ms)
+{
+    int most = engine->settings.connections_max / SHED_PART;
+    engine->room.shed_ms = now_ms;
+    engine->room.shed_let_in = count_taken(engine, false);
+    engine->room.shed_ended = count_ended(engine);
+    engine->room.shed_ended += shed_ask(engine, (uint32_t)(most > BATCH ? most : BATCH));
 }
 
 /* Asks the owners to make room, unless they are at it, and gives them a moment for it; false when they were asked just
- * now, and it can't be said that the room they made is used up. */
+ * now, are done, and it can't be said that the room they made is used up. */
 static bool make_room(struct acceptor *acceptor)
 {
     struct engine *engine = acceptor->engine;
     struct acceptor_room *room = &engine->room;
-    int most = engine->settings.connections_max / SHED_PART;
     uint64_t now_ms = clock_now_ms();
     pthread_mutex_lock(&room->lock);
-    bool at_it = now_ms < room->shed_ms + SHED_PAUSE_MS;
-    bool asks =
-        !at_it && (now_ms >= room->shed_ms + SHED_EVERY_MS || count_let_in(engine) - room->shed_let_in >= BATCH);
-    if (asks) {
-        room->shed_ms = now_ms;
-        room->shed_let_in = count_let_in(engine);
-        engine_shed(engine, (uint32_t)(most > BATCH ? most : BATCH));
-    }
+    bool recent = now_ms < room->shed_ms + SHED_EVERY_MS;
+    bool used_up = count_taken(engine, false) - room->shed_let_in >= BATCH;
+    bool at_it = now_ms < room->shed_ms + SHED_PAUSE_MS || (recent && count_ended(engine) < room->shed_ended);
+    bool asks = !at_it && (!recent || used_up);
+    if (asks)
+        ask_for_room(engine, now_ms);
     pthread_mutex_unlock(&room->lock);
     if (asks || at_it)
         pause_for(acceptor, SHED_PAUSE_MS);
@@ -232,14 +246,14 @@ static void settle(struct acceptor *acceptor)
 int acceptor_take(struct acceptor *acceptor, uint64_t key, struct arrival *arrivals, int most)
 {
     int i = (int)(key - first_key), count = 0;
-    pthread_mutex_lock(&acceptor->turn);
+    pthread_mutex_lock(&acceptor->lock);
     if (i < acceptor->count && !acceptor->paused) {
         count = take_some(acceptor, acceptor->listeners[i], arrivals, most < BATCH ? most : BATCH);
         settle(acceptor);
         if (takes_turns(acceptor) && !acceptor->paused)
             poller_modify(&acceptor->place->poller, acceptor->listeners[i], POLLER_IN | POLLER_ONCE, key);
     }
-    pthread_mutex_unlock(&acceptor->turn);
+    pthread_mutex_unlock(&acceptor->lock);
     return count;
 }
 
@@ -256,24 +270,24 @@ void acceptor_look(struct acceptor *acceptor)
 {
     if (acceptor_patience(acceptor) != 0)
         return;
-    pthread_mutex_lock(&acceptor->turn);
+    pthread_mutex_lock(&acceptor->lock);
     if (acceptor->paused)
         resume(acceptor);
     settle(acceptor);
     if (acceptor->paused)
         acceptor->look_ms = clock_now_ms() + FULL_PAUSE_MS;
-    pthread_mutex_unlock(&acceptor->turn);
+    pthread_mutex_unlock(&acceptor->lock);
 }
 
 int acceptor_take_last(struct acceptor *acceptor, struct arrival *arrivals, int most)
 {
     int count = 0;
-    pthread_mutex_lock(&acceptor->turn);
+    pthread_mutex_lock(&acceptor->lock);
     acceptor->closing = true;
     for (int i = 0; i < acceptor->count && count < most && acceptor->last < LAST_MAX; i++)
         count += take_some(acceptor, acceptor->listeners[i], arrivals + count, most - count);
     acceptor->last += count;
-    pthread_mutex_unlock(&acceptor->turn);
+    pthread_mutex_unlock(&acceptor->lock);
     return count;
 }
 
@@ -281,11 +295,11 @@ void acceptor_close(struct acceptor *acceptor)
 {
     if (!acceptor->open)
         return;
-    pthread_mutex_lock(&acceptor->turn);
+    pthread_mutex_lock(&acceptor->lock);
     while (acceptor->count > 0)
         close(acceptor->listeners[--acceptor->count]);
     empty_reserve(acceptor);
     acceptor->look_ms = 0;
     acceptor->open = false;
-    pthread_mutex_unlock(&acceptor->turn);
+    pthread_mutex_unlock(&acceptor->lock);
 }

@@ -12,18 +12,11 @@ enum { BATCH = 64 };
 static void settle(struct engine_settings *settings)
 {
     settings->workers = 1;
-    settings->crews[0] = (struct crew){.role = "network",
-                                       .kind = PLACE_INBOX,
-                                       .places = 1,
-                                       .threads = 1,
-                                       .batch = BATCH,
-                                       .cores = CORES_UP,
-                                       .reads = true,
-                                       .idles = true,
-                                       .accepts = true,
-                                       .run = worker_run};
+    settings->crews[0] = models_workers("network", PLACE_INBOX, 1, 1);
+    settings->crews[0].accepts = true;
+    settings->crews[0].batch = BATCH;
     settings->crews[1] = models_blockers(settings, "help");
     settings->crew_count = 2;
 }
 
-const struct model model_amped = {"amped", settle, models_admit_none, models_route_home, NULL, NULL, NULL};
+const struct model model_amped = {.name = "amped", .settle = settle, .route = models_route_home};

@@ -18,17 +18,11 @@ static bool steal(struct worker *thief);
 static void settle(struct engine_settings *settings)
 {
     models_settle_workers(settings);
-    settings->crews[0] = (struct crew){.role = "worker",
-                                       .kind = PLACE_INBOX,
-                                       .places = settings->workers,
-                                       .threads = 1,
-                                       .batch = BATCH,
-                                       .cores = CORES_UP,
-                                       .reads = true,
-                                       .idles = true,
-                                       .metered = true,
-                                       .run = worker_run,
-                                       .idle = steal};
+    settings->crews[0] = models_workers("worker", PLACE_INBOX, settings->workers, 1);
+    settings->crews[0].only_unread = true;
+    settings->crews[0].batch = BATCH;
+    settings->crews[0].metered = true;
+    settings->crews[0].before_sleep = steal;
     settings->crews[1] = models_blockers(settings, "block");
     settings->crew_count = 2;
 }
@@ -79,18 +73,23 @@ static struct place *fullest(const struct engine *engine)
 /* Takes the connection that has waited longest in the fullest inbox. Whether there was one. */
 static bool steal(struct worker *thief)
 {
-    struct engine *engine = thief->engine;
-    struct place *from = fullest(engine);
-    int fd;
-    if (queue_take(&from->queue, &fd, 1) == 0)
+    struct place *from = fullest(thief->engine);
+    struct conn *c = worker_steal(thief, from);
+    if (c == NULL)
         return false;
-    struct conn *c = &engine->table.conns[fd];
-    load_move(from, thief->place, c);
-    c->home = thief->seat;
-    conn_table_pass(&engine->table, fd, thief->place->id);
-    thief->counts.steals += from != thief->place;
-    worker_run(thief, c);
+    load_move(&thief->engine->load, from, thief->place, c);
+    worker_serve(thief, c);
     return true;
 }
 
-const struct model model_balanced = {"balanced", settle, admit, models_route_home, admitted, NULL, NULL};
+static int open_load(struct engine *engine)
+{
+    return load_open(&engine->load, engine->table.size);
+}
+
+const struct model model_balanced = {.name = "balanced",
+                                     .settle = settle,
+                                     .open = open_load,
+                                     .admit = admit,
+                                     .route = models_route_home,
+                                     .admitted = admitted};

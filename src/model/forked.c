@@ -8,6 +8,7 @@
  * It sleeps in ppoll(2) on its one socket, and not in recv(2) or send(2): so it has its deadlines, hears of the
  * server's end, and holds its place among the active threads (--active-limit) only while it works.
  */
+#include "model/loop.h"
 #include "model/models.h"
 #include "model/sweep.h"
 #include "os/sleeper.h"
@@ -17,7 +18,7 @@ static void serve(struct worker *worker, struct conn *c);
 static void settle(struct engine_settings *settings)
 {
     if (settings->workers == 0)
-        settings->workers = ENGINE_THREADS_MAX;
+        settings->workers = SETTINGS_THREADS_MAX;
     settings->crews[0] = (struct crew){.role = "conn",
                                        .kind = PLACE_QUEUE,
                                        .places = 1,
@@ -41,7 +42,7 @@ static struct place *admit(struct engine *engine, struct conn *c, uint64_t n)
 /* A thread for it, if none is free. */
 static void admitted(struct engine *engine, struct place *to)
 {
-    if (to != NULL && queue_is_behind(&to->queue))
+    if (queue_is_behind(&to->queue))
         engine_grow(engine);
 }
 
@@ -87,7 +88,7 @@ static bool sleep_on(struct worker *worker, const struct sleeper *sleeper, struc
         ready = sleeper_wait(sleeper, c->fd, interest, patience(worker, conn_table_due(table, c->fd)));
         active_enter(worker->env.active);
         conn_env_tick(&worker->env);
-        if (!worker_obeys(worker))
+        if (!loop_obeys(worker))
             return false;
         if (ready == 0)
             sweep_one(worker, c);
@@ -109,4 +110,12 @@ static void serve(struct worker *worker, struct conn *c)
     worker_tell_logger(worker);
 }
 
-const struct model model_forked = {"forked", settle, admit, route, admitted, wake, reap};
+const struct model model_forked = {.name = "forked",
+                                   .has_processes = true,
+                                   .workers_max = SETTINGS_THREADS_MAX,
+                                   .settle = settle,
+                                   .admit = admit,
+                                   .route = route,
+                                   .admitted = admitted,
+                                   .wake = wake,
+                                   .reap = reap};

@@ -12,17 +12,21 @@ enum {
 
 /* ---- the table */
 
-int load_open(struct load *load)
+int load_open(struct load *load, int size)
 {
-    *load = (struct load){.mean_ns = MEAN_AT_FIRST};
+    *load = (struct load){.mean_ns = MEAN_AT_FIRST, .size = size};
     load->rows = calloc(LOAD_ROWS, sizeof *load->rows);
-    return load->rows == NULL || getentropy(&load->hash, sizeof load->hash) < 0 ? -1 : 0;
+    load->costs = calloc((size_t)size, sizeof *load->costs);
+    bool opened = load->rows != NULL && load->costs != NULL && getentropy(&load->hash, sizeof load->hash) == 0;
+    return opened ? 0 : -1;
 }
 
 void load_close(struct load *load)
 {
     free(load->rows);
+    free(load->costs);
     load->rows = NULL;
+    load->costs = NULL;
 }
 
 static uint32_t key_of(uint64_t key_and_mean)
@@ -102,73 +106,82 @@ static uint32_t micro(uint64_t ns)
     return us == 0 ? 1 : us;
 }
 
-void load_admit(const struct load *load, struct place *to, struct conn *c)
+static struct load_cost *cost_of(struct load *load, const struct conn *c)
 {
-    c->cost = (struct conn_cost){.expected_ns = atomic_load_explicit(&load->mean_ns, memory_order_relaxed),
-                                 .accepted_us = micro(clock_now_ns())};
-    add(to, c->cost.expected_ns);
+    return &load->costs[c->fd];
 }
 
-void load_move(struct place *from, struct place *to, struct conn *c)
+void load_admit(struct load *load, struct place *to, const struct conn *c)
 {
-    add(from, -(int64_t)c->cost.expected_ns);
-    add(to, c->cost.expected_ns);
+    struct load_cost *cost = cost_of(load, c);
+    *cost = (struct load_cost){.expected_ns = atomic_load_explicit(&load->mean_ns, memory_order_relaxed),
+                               .accepted_us = micro(clock_now_ns())};
+    add(to, cost->expected_ns);
 }
 
-void load_forget(struct place *at, struct conn *c)
+void load_move(struct load *load, struct place *from, struct place *to, const struct conn *c)
 {
-    add(at, -(int64_t)c->cost.expected_ns);
-    c->cost.expected_ns = 0;
+    const struct load_cost *cost = cost_of(load, c);
+    add(from, -(int64_t)cost->expected_ns);
+    add(to, cost->expected_ns);
 }
 
-uint64_t load_begin(struct load *load, struct place *at, struct meter *meter, struct conn *c)
+static void forget(struct place *at, struct load_cost *cost)
 {
+    if (cost->expected_ns > 0)
+        add(at, -(int64_t)cost->expected_ns);
+    cost->expected_ns = 0;
+}
+
+void load_forget(struct load *load, struct place *at, const struct conn *c)
+{
+    forget(at, cost_of(load, c));
+}
+
+uint64_t load_begin(struct load *load, struct place *at, struct meter *meter, const struct conn *c)
+{
+    struct load_cost *cost = cost_of(load, c);
     uint64_t now_ns = clock_now_ns();
     meter->count = 0;
-    if (c->cost.accepted_us != 0) {
-        uint32_t waited_us = micro(now_ns) - c->cost.accepted_us;
+    if (cost->accepted_us != 0) {
+        uint32_t waited_us = micro(now_ns) - cost->accepted_us;
         note_average(&load->wait_ns, to_32((uint64_t)waited_us * 1000));
-        c->cost.accepted_us = 0;
-        load_forget(at, c);
+        cost->accepted_us = 0;
+        forget(at, cost);
     }
     return now_ns;
 }
 
 /* The request in the making is complete. */
-static void finish(struct load *load, struct place *at, struct conn *c)
+static void finish(struct load *load, struct place *at, struct load_cost *cost)
 {
-    load_note(load, c->cost.key, c->cost.spent_ns);
-    if (c->cost.expected_ns > 0)
-        load_forget(at, c);
-    c->cost.key = c->cost.spent_ns = 0;
-}
-
-static void spend(struct conn *c, uint32_t ns)
-{
-    c->cost.spent_ns = to_32((uint64_t)c->cost.spent_ns + ns);
+    load_note(load, cost->key, cost->spent_ns);
+    forget(at, cost);
+    cost->key = cost->spent_ns = 0;
 }
 
 /* Each of the requests that one stage answered has an equal part in what it took. */
-void load_end(struct load *load, struct place *at, const struct meter *meter, struct conn *c, enum stage next,
+void load_end(struct load *load, struct place *at, const struct meter *meter, const struct conn *c, enum stage next,
               uint64_t began_ns)
 {
+    struct load_cost *cost = cost_of(load, c);
     uint32_t count = (uint32_t)meter->count, noted = count < METER_KEYS ? count : METER_KEYS;
     uint32_t part = to_32((clock_now_ns() - began_ns) / (count > 0 ? count : 1));
-    if (count > 0 && c->cost.key != 0)
-        finish(load, at, c);
+    if (count > 0 && cost->key != 0)
+        finish(load, at, cost);
     for (uint32_t i = 0; i + 1 < noted; i++)
         load_note(load, meter->keys[i], part);
     if (noted > 0)
-        c->cost.key = meter->keys[noted - 1];
-    spend(c, part);
-    if (c->cost.key == 0)
+        cost->key = meter->keys[noted - 1];
+    cost->spent_ns = to_32((uint64_t)cost->spent_ns + part);
+    if (cost->key == 0)
         return;
     bool in_the_making = next == STAGE_WRITE || (next == STAGE_BLOCK && c->body != NULL);
     if (!in_the_making) {
-        finish(load, at, c);
-    } else if (c->cost.expected_ns == 0) {
-        c->cost.expected_ns = load_expect(load, c->cost.key);
-        add(at, c->cost.expected_ns);
+        finish(load, at, cost);
+    } else if (cost->expected_ns == 0) {
+        cost->expected_ns = load_expect(load, cost->key);
+        add(at, cost->expected_ns);
     }
 }
 

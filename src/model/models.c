@@ -5,12 +5,19 @@ const struct model *const models[] = {&model_staged, &model_symmetric, &model_tu
 
 struct crew models_blockers(const struct engine_settings *settings, const char *role)
 {
+    return (struct crew){
+        .role = role, .kind = PLACE_QUEUE, .places = 1, .threads = settings->blockers, .cores = CORES_ANY};
+}
+
+struct crew models_workers(const char *role, enum place_kind kind, int places, int threads)
+{
     return (struct crew){.role = role,
-                         .kind = PLACE_QUEUE,
-                         .places = 1,
-                         .threads = settings->blockers,
-                         .cores = CORES_ANY,
-                         .run = worker_run};
+                         .kind = kind,
+                         .places = places,
+                         .threads = threads,
+                         .cores = CORES_UP,
+                         .reads = true,
+                         .rests = true};
 }
 
 void models_settle_workers(struct engine_settings *settings)
@@ -22,11 +29,5 @@ void models_settle_workers(struct engine_settings *settings)
 struct place *models_route_home(const struct engine *engine, struct place *from, const struct conn *c, enum stage next)
 {
     (void)from;
-    return next == STAGE_BLOCK ? engine_place(engine, 1, 0) : engine_place(engine, 0, c->home);
-}
-
-struct place *models_admit_none(struct engine *engine, struct conn *c, uint64_t n)
-{
-    (void)engine, (void)c, (void)n;
-    return NULL;
+    return next == STAGE_BLOCK ? engine_place(engine, 1, 0) : engine_home(engine, c);
 }

@@ -1,7 +1,11 @@
 #include "model/place.h"
 
-int place_open(struct place *place, enum place_kind kind, uint32_t id, int size)
+#include "model/crew.h"
+
+int place_open(struct place *place, const struct crew *crew, uint32_t id, int size)
 {
+    enum place_kind kind = crew->kind;
+    place->crew = crew;
     place->kind = kind;
     place->id = id;
     place->poller = POLLER_CLOSED;
@@ -21,15 +25,20 @@ void place_wake(struct place *place)
     poller_wake(&place->poller);
 }
 
-/* It waits for a thread, whatever its socket does: it has no deadline meanwhile. */
-static void put_into_queue(struct conn_table *table, struct place *to, struct conn *c)
+/* It waits for a thread, whatever its socket does: its deadline is kept for later, and no sweep looks at it. */
+static void put_into_queue(struct conn_table *table, struct place *to, struct conn *c, struct conn_due due)
 {
     int fd = c->fd;
     c->interest = 0;
-    conn_table_set_due(table, fd, (struct conn_due){0});
+    conn_table_set_due(table, fd, (struct conn_due){due.ms, PHASE_QUEUED});
     conn_table_pass(table, fd, to->id);
     if (queue_put(&to->queue, fd) && to->kind == PLACE_INBOX)
         place_wake(to);
+}
+
+static bool goes_by_queue(const struct place *to, const struct conn *c)
+{
+    return to->kind == PLACE_QUEUE || (to->kind == PLACE_INBOX && (!to->crew->only_unread || c->phase == PHASE_FRESH));
 }
 
 void place_pass(struct conn_table *table, struct place *from, struct place *to, struct conn *c, enum stage next,
@@ -41,8 +50,8 @@ void place_pass(struct conn_table *table, struct place *from, struct place *to, 
     if (from != NULL && place_keeps(from) && c->interest != 0)
         poller_remove(&from->poller, fd);
     c->stage = (uint8_t)next;
-    if (to->kind != PLACE_POLLER) {
-        put_into_queue(table, to, c);
+    if (goes_by_queue(to, c)) {
+        put_into_queue(table, to, c, due);
         return;
     }
     c->interest = interest;
@@ -59,8 +68,8 @@ static int arm(struct place *to, const struct conn *c, uint64_t key)
     return c->parked ? poller_modify(&to->poller, c->fd, interest, key) : poller_add(&to->poller, c->fd, interest, key);
 }
 
-enum place_shared place_share(struct conn_table *table, uint32_t self, struct place *to, struct conn *c,
-                              enum stage next, struct conn_due due)
+enum place_outcome place_share(struct conn_table *table, uint32_t self, struct place *to, struct conn *c,
+                               enum stage next, struct conn_due due)
 {
     int fd = c->fd;
     c->stage = (uint8_t)next;

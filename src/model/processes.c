@@ -9,7 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { LOG_MS = 1000 }; /* for its last lines */
+enum { LOG_MS = 5000 }; /* for its last lines, where the log takes them */
 
 /* The child: one worker, with a log of its own, and one connection. Its memory the kernel takes back. */
 static void live(struct engine *engine, struct conn *c, pid_t parent)
@@ -19,7 +19,7 @@ static void live(struct engine *engine, struct conn *c, pid_t parent)
     for (int i = 0; i < engine->acceptor_count; i++)
         acceptor_close(&engine->acceptors[i]);
     if (opened && worker_open(worker, engine, 0, 0) == 0 && logger_start(&engine->logger) == 0) {
-        worker->crew->run(worker, c);
+        worker_serve(worker, c);
         if (logger_flush(&engine->logger, LOG_MS))
             logger_close(&engine->logger);
     }
@@ -29,14 +29,14 @@ static void live(struct engine *engine, struct conn *c, pid_t parent)
 
 static bool has_room(struct processes *processes)
 {
-    if (processes->count < processes->room)
+    if (processes->count < processes->size)
         return true;
-    int room = processes->room == 0 ? 64 : 2 * processes->room;
-    pid_t *children = realloc(processes->children, (size_t)room * sizeof *children);
+    int size = processes->size == 0 ? 64 : 2 * processes->size;
+    pid_t *children = realloc(processes->children, (size_t)size * sizeof *children);
     if (children == NULL)
         return false;
     processes->children = children;
-    processes->room = room;
+    processes->size = size;
     return true;
 }
 
@@ -53,7 +53,7 @@ void processes_admit(struct engine *engine, struct conn *c)
         processes->children[processes->count++] = child;
         return;
     }
-    atomic_fetch_add_explicit(&engine->main.ended, 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&engine->ended, 1, memory_order_relaxed);
     if (log_gate_opens(&engine->room.gate, clock_now_ms()))
         log_errno(LOG_LEVEL_ERROR, "make a process for a connection");
 }
@@ -78,7 +78,7 @@ void processes_reap(struct engine *engine)
     pid_t child;
     while (engine->processes.count > 0 && (child = waitpid(-1, NULL, WNOHANG)) > 0) {
         forget(&engine->processes, child);
-        atomic_fetch_add_explicit(&engine->main.ended, 1, memory_order_relaxed);
+        atomic_fetch_add_explicit(&engine->ended, 1, memory_order_relaxed);
     }
     if (engine->processes.count == 0)
         usage_of_children(&engine->processes.usage);

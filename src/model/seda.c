@@ -15,13 +15,8 @@ static void dispatch(struct worker *worker, struct conn *c);
 
 static struct crew stage(const char *role, int threads)
 {
-    return (struct crew){.role = role,
-                         .kind = PLACE_QUEUE,
-                         .places = 1,
-                         .threads = threads,
-                         .batch = BATCH,
-                         .cores = CORES_ANY,
-                         .run = worker_run};
+    return (struct crew){
+        .role = role, .kind = PLACE_QUEUE, .places = 1, .threads = threads, .batch = BATCH, .cores = CORES_ANY};
 }
 
 static void settle(struct engine_settings *settings)
@@ -33,7 +28,7 @@ static void settle(struct engine_settings *settings)
                                           .places = 1,
                                           .threads = 1,
                                           .cores = CORES_ANY,
-                                          .idles = true,
+                                          .rests = true,
                                           .run = dispatch};
     settings->crews[READ] = stage("read", settings->workers);
     settings->crews[READ].reads = true;
@@ -58,8 +53,7 @@ static struct place *queue_of(const struct engine *engine, enum stage next)
 static struct place *route(const struct engine *engine, struct place *from, const struct conn *c, enum stage next)
 {
     struct place *queue = queue_of(engine, next);
-    bool came_back = from->id == engine_place(engine, BLOCK, 0)->id;
-    bool must_wait = queue == from || (next == STAGE_READ && !c->pending && !came_back);
+    bool must_wait = queue == from || (next == STAGE_READ && !c->pending);
     return must_wait ? engine_place(engine, POLL, 0) : queue;
 }
 
@@ -67,8 +61,7 @@ static struct place *route(const struct engine *engine, struct place *from, cons
 static void dispatch(struct worker *worker, struct conn *c)
 {
     enum stage next = (enum stage)c->stage;
-    worker->env.rearm = false;
     worker_pass(worker, queue_of(worker->engine, next), c, next);
 }
 
-const struct model model_seda = {"seda", settle, admit, route, NULL, NULL, NULL};
+const struct model model_seda = {.name = "seda", .settle = settle, .admit = admit, .route = route};

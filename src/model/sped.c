@@ -7,15 +7,8 @@
 static void settle(struct engine_settings *settings)
 {
     settings->workers = 1;
-    settings->crews[0] = (struct crew){.role = "all",
-                                       .kind = PLACE_POLLER,
-                                       .places = 1,
-                                       .threads = 1,
-                                       .cores = CORES_UP,
-                                       .reads = true,
-                                       .idles = true,
-                                       .accepts = true,
-                                       .run = worker_run};
+    settings->crews[0] = models_workers("all", PLACE_POLLER, 1, 1);
+    settings->crews[0].accepts = true;
     settings->crew_count = 1;
 }
 
@@ -25,4 +18,4 @@ static struct place *route(const struct engine *engine, struct place *from, cons
     return next == STAGE_BLOCK ? NULL : from;
 }
 
-const struct model model_sped = {"sped", settle, models_admit_none, route, NULL, NULL, NULL};
+const struct model model_sped = {.name = "sped", .settle = settle, .route = route};

@@ -17,27 +17,22 @@ static void settle(struct engine_settings *settings)
     models_settle_workers(settings);
     if (settings->writers < 0)
         settings->writers = settings->cores < CORES_PER_WRITER ? 1 : settings->cores / CORES_PER_WRITER;
-    settings->crews[READ] = (struct crew){.role = "read",
-                                          .kind = PLACE_POLLER,
-                                          .places = settings->workers,
-                                          .threads = 1,
-                                          .cores = CORES_UP,
-                                          .reads = true,
-                                          .idles = true,
-                                          .run = worker_run};
+    settings->crews[READ] = models_workers("read", PLACE_POLLER, settings->workers, 1);
     settings->crews[BLOCK] = models_blockers(settings, "block");
-    settings->crews[WRITE] = (struct crew){.role = "write",
-                                           .kind = PLACE_POLLER,
-                                           .places = settings->writers,
-                                           .threads = 1,
-                                           .cores = CORES_DOWN,
-                                           .run = worker_run};
+    settings->crews[WRITE] = (struct crew){
+        .role = "write", .kind = PLACE_POLLER, .places = settings->writers, .threads = 1, .cores = CORES_DOWN};
     settings->crew_count = settings->writers > 0 ? 3 : 2;
+}
+
+static int open_rota(struct engine *engine)
+{
+    const struct engine_settings *settings = &engine->settings;
+    return rota_open(&engine->rota, settings->workers, settings->weights, settings->weight_count);
 }
 
 static struct place *admit(struct engine *engine, struct conn *c, uint64_t n)
 {
-    c->home = engine->turns[n % (uint64_t)engine->turn_count];
+    c->home = rota_turn(&engine->rota, n);
     return engine_place(engine, READ, c->home);
 }
 
@@ -49,4 +44,10 @@ static struct place *route(const struct engine *engine, struct place *from, cons
     return models_route_home(engine, from, c, next);
 }
 
-const struct model model_staged = {"staged", settle, admit, route, NULL, NULL, NULL};
+const struct model model_staged = {.name = "staged",
+                                   .has_writers = true,
+                                   .has_weights = true,
+                                   .settle = settle,
+                                   .open = open_rota,
+                                   .admit = admit,
+                                   .route = route};

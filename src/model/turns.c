@@ -11,17 +11,10 @@
 static void settle(struct engine_settings *settings)
 {
     models_settle_workers(settings);
-    settings->crews[0] = (struct crew){.role = "turn",
-                                       .kind = PLACE_SHARED,
-                                       .places = 1,
-                                       .threads = settings->workers,
-                                       .cores = CORES_UP,
-                                       .reads = true,
-                                       .idles = true,
-                                       .accepts = true,
-                                       .run = worker_run};
+    settings->crews[0] = models_workers("turn", PLACE_SHARED, 1, settings->workers);
+    settings->crews[0].accepts = true;
     settings->crews[1] = models_blockers(settings, "block");
     settings->crew_count = 2;
 }
 
-const struct model model_turns = {"turns", settle, models_admit_none, models_route_home, NULL, NULL, NULL};
+const struct model model_turns = {.name = "turns", .settle = settle, .route = models_route_home};

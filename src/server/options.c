@@ -109,12 +109,12 @@ struct row {
 static const struct row rows[] = {
     {"listen", 'l', KIND_LISTEN, 0, 0, 0},
     {"model", 'm', KIND_MODEL, 0, 0, 0},
-    NUMBER("workers", 'w', workers, 1, ENGINE_THREADS_MAX),
-    NUMBER("writers", 0, writers, 0, ENGINE_WORKERS_MAX),
-    NUMBER("blockers", 0, blockers, 1, ENGINE_WORKERS_MAX),
+    NUMBER("workers", 'w', workers, 1, SETTINGS_THREADS_MAX),
+    NUMBER("writers", 0, writers, 0, SETTINGS_WORKERS_MAX),
+    NUMBER("blockers", 0, blockers, 1, SETTINGS_WORKERS_MAX),
     FIELD("processes", 0, KIND_FLAG, processes),
-    {"weights", 0, KIND_WEIGHTS, 0, 1, ENGINE_WEIGHT_MAX},
-    NUMBER("active-limit", 0, active_limit, 0, ENGINE_WORKERS_MAX),
+    {"weights", 0, KIND_WEIGHTS, 0, 1, SETTINGS_WEIGHT_MAX},
+    NUMBER("active-limit", 0, active_limit, 0, SETTINGS_WORKERS_MAX),
     NUMBER("reserve-cores", 0, reserve_cores, 0, CPU_MAX),
     FIELD("pin", 0, KIND_SWITCH, pin),
     FIELD("report", 0, KIND_TEXT, report),
@@ -269,7 +269,7 @@ static bool set_linger(struct options *options, const struct row *row)
 static bool set_weights(struct options *options, const struct row *row)
 {
     const char *at = optarg;
-    for (options->weight_count = 0; options->weight_count < ENGINE_WEIGHTS_MAX; at++) {
+    for (options->weight_count = 0; options->weight_count < SETTINGS_WEIGHTS_MAX; at++) {
         char *end;
         long weight = strtol(at, &end, 10);
         if (end == at || weight < row->least || weight > row->most)
@@ -282,7 +282,7 @@ static bool set_weights(struct options *options, const struct row *row)
             break;
     }
     log_line(LOG_LEVEL_ERROR, "--weights %s: must be numbers from %ld to %ld, such as 1,3, one a reader, %d at most",
-             optarg, row->least, row->most, ENGINE_WEIGHTS_MAX);
+             optarg, row->least, row->most, SETTINGS_WEIGHTS_MAX);
     return false;
 }
 
@@ -357,22 +357,22 @@ static bool take_directory(struct options *options, int argc, char **argv)
 /* What one option says that another makes nonsense of. */
 static bool agree(const struct options *options)
 {
-    const char *model = options->model->name;
-    bool staged = options->model == &model_staged, forked = options->model == &model_forked;
+    const struct model *model = options->model;
+    int workers_max = model->workers_max > 0 ? model->workers_max : SETTINGS_WORKERS_MAX;
     if (options->limits.request.line_max >= options->limits.request.head_max)
         log_line(LOG_LEVEL_ERROR, "--request-line-max %u: must be less than --head-max, which is %u",
                  options->limits.request.line_max, options->limits.request.head_max);
-    else if (options->writers >= 0 && !staged)
-        log_line(LOG_LEVEL_ERROR, "--writers is for --model staged, and the model is %s", model);
-    else if (options->weight_count > 0 && !staged)
-        log_line(LOG_LEVEL_ERROR, "--weights is for --model staged, and the model is %s", model);
-    else if (options->processes && !forked)
-        log_line(LOG_LEVEL_ERROR, "--processes is for --model forked, and the model is %s", model);
+    else if (options->writers >= 0 && !model->has_writers)
+        log_line(LOG_LEVEL_ERROR, "--writers means nothing to --model %s", model->name);
+    else if (options->weight_count > 0 && !model->has_weights)
+        log_line(LOG_LEVEL_ERROR, "--weights means nothing to --model %s", model->name);
+    else if (options->processes && !model->has_processes)
+        log_line(LOG_LEVEL_ERROR, "--processes means nothing to --model %s", model->name);
     else if (options->processes && options->active_limit > 0)
         log_line(LOG_LEVEL_ERROR, "--active-limit is for threads: leave it away, or --processes");
-    else if (options->workers > ENGINE_WORKERS_MAX && !forked)
-        log_line(LOG_LEVEL_ERROR, "--workers %d: %d at most, but for --model forked", options->workers,
-                 ENGINE_WORKERS_MAX);
+    else if (options->workers > workers_max)
+        log_line(LOG_LEVEL_ERROR, "--workers %d: --model %s has %d at most", options->workers, model->name,
+                 workers_max);
     else
         return true;
     return false;

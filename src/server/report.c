@@ -27,7 +27,7 @@ static void put_line(FILE *out, bool first, const struct line *line)
 static void put_workers(FILE *out, const struct engine *engine)
 {
     bool accepts = engine->entrance.acceptor != NULL;
-    put_line(out, true, &(struct line){accepts ? "accept" : "main", -1, 0, engine->main.counts});
+    put_line(out, true, &(struct line){accepts ? "accept" : "main", -1, 0, engine->main});
     for (int i = 0; i < engine->count; i++) {
         const struct worker *worker = &engine->workers[i];
         put_line(out, false, &(struct line){worker->role, worker->cpu, worker->env.requests, worker->counts});

@@ -61,10 +61,10 @@ static const char *advice(int error)
 static int listen_on(struct server *server, int address, const struct socket_options *wanted)
 {
     const struct socket_address *where = &server->options->listen[address];
-    int acceptors = engine_acceptors(&server->settings), addresses = server->options->listeners;
+    int acceptors = settings_acceptors(&server->settings), addresses = server->options->listeners;
     if (acceptors == 1)
         return server->listeners[address] = socket_listen(where, wanted);
-    int socks[ENGINE_WORKERS_MAX], cpus[ENGINE_WORKERS_MAX];
+    int socks[SETTINGS_WORKERS_MAX], cpus[SETTINGS_WORKERS_MAX];
     for (int i = 0; i < acceptors; i++)
         cpus[i] = server->settings.cpus.ids[i % server->settings.cpus.count];
     bool steers = server->settings.pin && net_spreads_over(acceptors); /* else one worker would get all */
@@ -87,7 +87,7 @@ static int open_listeners(struct server *server)
         .linger_s = options->linger_s,
         .congestion = options->congestion,
     };
-    int acceptors = engine_acceptors(&server->settings);
+    int acceptors = settings_acceptors(&server->settings);
     server->listeners = calloc((size_t)(acceptors * options->listeners), sizeof *server->listeners);
     for (int i = 0; i < options->listeners; i++) {
         if (server->listeners == NULL || listen_on(server, i, &wanted) < 0) {
@@ -105,7 +105,7 @@ static int open_listeners(struct server *server)
 static void close_listeners(struct server *server)
 {
     int addresses = server->options->listeners;
-    for (int acceptor = 0; server->listening > 0 && acceptor < engine_acceptors(&server->settings); acceptor++)
+    for (int acceptor = 0; server->listening > 0 && acceptor < settings_acceptors(&server->settings); acceptor++)
         for (int i = 0; i < server->listening; i++)
             close(server->listeners[acceptor * addresses + i]);
     server->listening = 0;
@@ -160,11 +160,11 @@ static int settle(struct server *server)
     int wanted = server->options->max_connections;
     struct engine_settings *settings = &server->settings;
     fill_settings(server);
-    engine_settle(settings, wanted);
+    settings_settle(settings, wanted);
     if (settings->connections_max < 1) {
         log_line(LOG_LEVEL_ERROR,
                  "this process may open %d files, too few for %d threads: raise ulimit -n, or LimitNOFILE=",
-                 settings->files_max, engine_threads(settings));
+                 settings->files_max, settings_threads(settings, false));
         return -1;
     }
     if (wanted > settings->connections_max)

@@ -78,7 +78,7 @@ struct step {
     SAMPLE_BEGIN("200 OK") SAMPLE_FIELDS(SAMPLE_TEXT, "6") "Connection: close\r\nContent-Length: 6\r\n\r\nsmall\n"
 #define MIDDLE_AND_CLOSE                                                                                               \
     {.text = SAMPLE_BEGIN("200 OK")                                                                                    \
-         SAMPLE_FIELDS(SAMPLE_BYTES, "4e20") "Connection: close\r\nContent-Length: 20000\r\n\r\n"},                   \
+         SAMPLE_FIELDS(SAMPLE_BYTES, "4e20") "Connection: close\r\nContent-Length: 20000\r\n\r\n"},                    \
         SAMPLE_BODY(0, SAMPLE_MIDDLE)
 #define NOT_ALLOWED           {.text = SAMPLE_BEGIN("405 Method Not Allowed") "Allow: GET, HEAD\r\n"}, SAMPLE_PAGE(405)
 #define LARGE                 {.text = SAMPLE_LARGE_HEAD}, SAMPLE_BODY(0, SAMPLE_LARGE)
@@ -384,7 +384,8 @@ static const struct row {
      {SAY(GET("/middle.bin") GET("/small.txt") GET("/small.txt")), EXPECT_PENDING(READS, STAGE_WRITE, PHASE_REPLY),
       EXPECT_PENDING(WRITES, STAGE_READ, PHASE_REPLY), EXPECT(READS, STAGE_WRITE, PHASE_REPLY),
       EXPECT(WRITES, STAGE_READ, PHASE_RETURNED)},
-     .got = {{.text = SAMPLE_MIDDLE_HEAD}, SAMPLE_BODY(0, SAMPLE_MIDDLE), {.text = SAMPLE_SMALL}, {.text = SAMPLE_SMALL}},
+     .got =
+         {{.text = SAMPLE_MIDDLE_HEAD}, SAMPLE_BODY(0, SAMPLE_MIDDLE), {.text = SAMPLE_SMALL}, {.text = SAMPLE_SMALL}},
      .later = true},
     {"gathered, a cold file",
      {SAY(GET("/large.bin")), EXPECT(READS, STAGE_WRITE, PHASE_REPLY), EXPECT(WRITES, STAGE_BLOCK, PHASE_BLOCKED),
@@ -413,8 +414,8 @@ static const struct row {
      .got = {MIDDLE_AND_CLOSE},
      .later = true},
     {"gathered, a small last reply that has to wait",
-     {SAY(GET_AND_CLOSE("/small.txt")), EXPECT(READS, STAGE_WRITE, PHASE_REPLY), EXPECT(WRITES, STAGE_WRITE, PHASE_REPLY),
-      EXPECT(GOES_ON, STAGE_READ, PHASE_LINGER), DO(ENDS), CLOSED(READS)},
+     {SAY(GET_AND_CLOSE("/small.txt")), EXPECT(READS, STAGE_WRITE, PHASE_REPLY),
+      EXPECT(WRITES, STAGE_WRITE, PHASE_REPLY), EXPECT(GOES_ON, STAGE_READ, PHASE_LINGER), DO(ENDS), CLOSED(READS)},
      .got = {{.text = SMALL_AND_CLOSE}},
      .later = true,
      .turn_bytes = 100},
@@ -633,6 +634,7 @@ static uint32_t expected_patience(enum conn_phase phase)
     case PHASE_REPLY:
         return 30;
     case PHASE_BLOCKED:
+    case PHASE_QUEUED:
         return 0;
     case PHASE_LINGER:
         return CONN_LINGER_MS;
@@ -936,11 +938,12 @@ static void what_cannot_be_opened_at_once_goes_by_the_blockers(void **state)
 /* What was gathered before goes by the thread that sends, and only then to one that may sleep. */
 static void what_is_gathered_does_not_wait_for_a_look_up(void **state)
 {
-    static const enum stage stages[] = {STAGE_BLOCK, STAGE_READ, STAGE_WRITE, STAGE_READ, STAGE_BLOCK,
-                                        STAGE_READ,  STAGE_WRITE, STAGE_READ, STAGE_READ};
+    static const enum stage stages[] = {STAGE_BLOCK, STAGE_READ,  STAGE_WRITE, STAGE_READ, STAGE_BLOCK,
+                                        STAGE_READ,  STAGE_WRITE, STAGE_READ,  STAGE_READ};
     static const struct row row = {
-        .name = "gathered", .later = true, .got = {{.text = SAMPLE_SMALL}, {.text = SAMPLE_MIDDLE_HEAD},
-                                                   SAMPLE_BODY(0, SAMPLE_MIDDLE)}};
+        .name = "gathered",
+        .later = true,
+        .got = {{.text = SAMPLE_SMALL}, {.text = SAMPLE_MIDDLE_HEAD}, SAMPLE_BODY(0, SAMPLE_MIDDLE)}};
     (void)state;
     struct world w;
     open_world(&w, &row);
@@ -1125,6 +1128,27 @@ static void only_who_waits_for_a_request_is_idle(void **state)
     }
 }
 
+static void a_connection_is_due_when_its_patience_ends(void **state)
+{
+    static const struct {
+        enum conn_phase phase;
+        bool refused;
+        struct conn_due due;
+    } dues[] = {
+        {PHASE_FRESH, false, {1010, PHASE_FRESH}},  {PHASE_IDLE, false, {1020, PHASE_IDLE}},
+        {PHASE_REPLY, false, {1030, PHASE_REPLY}},  {PHASE_LINGER, false, {1000 + CONN_LINGER_MS, PHASE_LINGER}},
+        {PHASE_BLOCKED, false, {0, PHASE_BLOCKED}}, {PHASE_FRESH, true, {1000 + CONN_REFUSED_MS, 0}},
+    };
+    const struct conn_limits limits = {.head_ms = 10, .keepalive_ms = 20, .send_ms = 30};
+    (void)state;
+    for (size_t i = 0; i < sizeof dues / sizeof *dues; i++) {
+        const struct conn c = {.phase = (uint8_t)dues[i].phase, .refused = dues[i].refused};
+        struct conn_due due = conn_due(&c, &limits, 1000);
+        if (due.ms != dues[i].due.ms || due.phase != dues[i].due.phase)
+            fail_msg("due row %zu: %d, phase %d", i, (int)due.ms, due.phase);
+    }
+}
+
 static void the_date_is_formatted_when_the_second_changes(void **state)
 {
     (void)state;
@@ -1157,6 +1181,7 @@ int main(void)
         cmocka_unit_test(a_new_connection_is_fresh_at_home_and_waits_to_be_read),
         cmocka_unit_test(a_peer_takes_when_less_is_unsent_than_before),
         cmocka_unit_test(only_who_waits_for_a_request_is_idle),
+        cmocka_unit_test(a_connection_is_due_when_its_patience_ends),
         cmocka_unit_test(the_date_is_formatted_when_the_second_changes),
     };
     signal(SIGPIPE, SIG_IGN); /* sendfile(2) has no flag for it */

@@ -212,8 +212,8 @@ struct answerer {
     struct conn_table *table;
     uint64_t key;
     uint32_t self;
-    _Atomic int *events;    /* to be met, as a poller would bring them */
-    _Atomic int *happened;  /* whatever the events are about */
+    _Atomic int *events;   /* to be met, as a poller would bring them */
+    _Atomic int *happened; /* whatever the events are about */
     _Atomic int *inside;
     int wrong, called;
 };
@@ -256,8 +256,8 @@ static void two_threads_that_answer_for_one_owner_lose_no_event(void **state)
     struct conn *c = claim(table, FD, SHARED);
     conn_open(c, FD, &(struct socket_peer){0}, 0, false);
     for (int i = 0; i < 2; i++) {
-        answerers[i] = (struct answerer){table,     conn_table_key(table, FD), i == 0 ? ME : ANOTHER, &events,
-                                         &happened, &inside,                   0,                    0};
+        answerers[i] = (struct answerer){
+            table, conn_table_key(table, FD), i == 0 ? ME : ANOTHER, &events, &happened, &inside, 0, 0};
         assert_int_equal(pthread_create(&threads[i], NULL, answer_all, &answerers[i]), 0);
     }
     for (int i = 0; i < EVENTS; i++) {

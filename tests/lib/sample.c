@@ -69,8 +69,14 @@ static void put(struct buffer *out, struct slice bytes)
 static void put_body(struct buffer *out, size_t from, size_t length)
 {
     need(buffer_reserve(out, length) == 0, "sample");
-    for (size_t i = 0; i < length; i++)
-        buffer_tail(out)[i] = (char)tree_byte(from + i);
+    char *to = buffer_tail(out);
+    size_t done = 0;
+    for (; done < length && done < TREE_PERIOD; done++)
+        to[done] = (char)tree_byte(from + done);
+    for (size_t more; done < length; done += more) { /* whole periods, twice as many each time */
+        more = length - done < done ? length - done : done;
+        memcpy(to + done, to, more);
+    }
     buffer_extend(out, length);
 }
 

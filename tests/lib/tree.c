@@ -32,6 +32,17 @@ static void make_parents(const struct tree *tree, char *path)
     }
 }
 
+/* Periods of tree_byte() at a time: files of megabytes are made again and again. */
+static void write_bytes(FILE *stream, size_t size)
+{
+    enum { BLOCK = TREE_PERIOD * 64 };
+    unsigned char block[BLOCK];
+    for (size_t i = 0; i < BLOCK && i < size; i++)
+        block[i] = tree_byte(i);
+    for (size_t written = 0; written < size; written += BLOCK)
+        fwrite(block, 1, size - written < BLOCK ? size - written : BLOCK, stream);
+}
+
 static void write_file(const char *path, const struct tree_row *row)
 {
     unlink(path);
@@ -39,8 +50,8 @@ static void write_file(const char *path, const struct tree_row *row)
     need(stream != NULL, "make file", path);
     if (row->text != NULL)
         fputs(row->text, stream);
-    for (size_t i = 0; row->text == NULL && i < row->size; i++)
-        putc(tree_byte(i), stream);
+    else
+        write_bytes(stream, row->size);
     need(fclose(stream) == 0, "write file", path);
 }
 

@@ -40,10 +40,12 @@ void tree_path(const struct tree *tree, const char *relative, char out[TREE_PATH
 /* Removes it all. Links are removed, not followed. */
 void tree_close(struct tree *tree);
 
-/* The byte at an offset of every file that was made by size: the period is a prime, so that a shifted copy differs. */
+enum { TREE_PERIOD = 251 }; /* a prime, so that a shifted copy differs */
+
+/* The byte at an offset of every file that was made by size. */
 static inline unsigned char tree_byte(size_t offset)
 {
-    return (unsigned char)(offset % 251);
+    return (unsigned char)(offset % TREE_PERIOD);
 }
 
 #endif

@@ -1,8 +1,8 @@
 /*
  * How many connections are let in, by one acceptor or by several: whole engines, of the models that accept differently.
  */
-#include "lib/rig.h"
 #include "lib/response.h"
+#include "lib/rig.h"
 
 #include "base/clock.h"
 #include "os/sleeper.h"
@@ -15,7 +15,7 @@
 
 #include <cmocka.h>
 
-enum { MOST = 20, TOO_MANY = 6, FAR_TOO_MANY = 2 * (MOST + ACCEPTOR_RESERVE), TESTS = 3, NAME_MAX_LEN = 128 };
+enum { MOST = 20, TOO_MANY = 6, FAR_TOO_MANY = 2 * (MOST + ACCEPTOR_RESERVE), TESTS = 4, NAME_MAX_LEN = 128 };
 
 #define HALF "GET /one HTTP/1.1\r\nHo"
 #define REST "st: h\r\n\r\n"
@@ -30,6 +30,9 @@ static const struct shape {
 } shapes[] = {
     {"staged", {.model = &model_staged, .workers = 2, .connections_max = MOST}, 1},
     {"symmetric", {.model = &model_symmetric, .workers = 4, .connections_max = MOST}, 4},
+    {"symmetric over a unix socket",
+     {.model = &model_symmetric, .workers = 4, .over_unix = true, .connections_max = MOST},
+     4},
     {"turns", {.model = &model_turns, .workers = 3, .connections_max = MOST}, 1},
     {"sped", {.model = &model_sped, .connections_max = MOST}, 1},
     {"amped", {.model = &model_amped, .connections_max = MOST}, 1},
@@ -123,6 +126,33 @@ static void who_cannot_even_be_told_waits_until_there_is_room(void **state)
     assert_int_equal(answered, FAR_TOO_MANY);
 }
 
+static void who_waits_at_the_listeners_when_the_server_stops_is_let_in(void **state)
+{
+    const struct shape *shape = *state;
+    int socks[FAR_TOO_MANY], answered = 0;
+    struct rig rig;
+    rig_open(&rig, &shape->plan, &tree);
+    for (int i = 0; i < FAR_TOO_MANY; i++)
+        socks[i] = connect_half(&rig);
+    bool filled = wait_until_accepted(&rig, MOST + ACCEPTOR_RESERVE);
+    uint64_t before = accepted(&rig);
+    rig_halt(&rig);
+    engine_drain(&rig.engine);
+    bool all = wait_until_accepted(&rig, FAR_TOO_MANY);
+    for (int i = 0; i < FAR_TOO_MANY; i++)
+        rig_say(socks[i], REST);
+    for (int i = 0; i < FAR_TOO_MANY; i++) {
+        int status = status_of(socks[i]);
+        answered += status == 200 || status == 503;
+        close(socks[i]);
+    }
+    bool ended = rig_wait_for(&rig, 0);
+    rig_close(&rig);
+    assert_true(filled && all && ended);
+    assert_true(before < FAR_TOO_MANY); /* some did wait */
+    assert_int_equal(answered, FAR_TOO_MANY);
+}
+
 static void who_is_idle_makes_room(void **state)
 {
     const struct shape *shape = *state;
@@ -180,6 +210,8 @@ int main(void)
         {"as many as may be are let in, exactly, and the next are told so",
          as_many_as_may_be_are_let_in_exactly_and_the_next_are_told_so},
         {"who can't even be told waits until there is room", who_cannot_even_be_told_waits_until_there_is_room},
+        {"who waits at the listeners when the server stops is let in",
+         who_waits_at_the_listeners_when_the_server_stops_is_let_in},
         {"who is idle makes room", who_is_idle_makes_room},
     };
     struct CMUnitTest tests[TESTS * SHAPES];

@@ -3,6 +3,7 @@
  * to all of them at once.
  */
 #include "lib/rig.h"
+#include "model/shed.h"
 #include "os/sleeper.h"
 
 #include "base/clock.h"
@@ -16,7 +17,7 @@
 
 #include <cmocka.h>
 
-enum { VANDALS = 60, MIDDLE = 12, BUFFER = 16384, NAME_MAX_LEN = 128 };
+enum { VANDALS = 60, MIDDLE = 12, LOGGED = 5, BUFFER = 16384, EACH = 4, NAME_MAX_LEN = 128 };
 
 #define GET(path)           "GET /" path " HTTP/1.1\r\nHost: h\r\n\r\n"
 #define GET_AND_CLOSE(path) "GET /" path " HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n"
@@ -38,6 +39,7 @@ static const struct shape {
     {"staged", {.model = &model_staged, .workers = 2, .writers = 2}},
     {"staged without writers", {.model = &model_staged, .workers = 2}},
     {"symmetric", {.model = &model_symmetric, .workers = 2}},
+    {"symmetric over a unix socket", {.model = &model_symmetric, .workers = 3, .over_unix = true}},
     {"turns", {.model = &model_turns, .workers = 3}},
     {"sped", {.model = &model_sped}},
     {"balanced", {.model = &model_balanced, .workers = 2}},
@@ -93,8 +95,12 @@ static void peers_that_vanish_anywhere_leave_nothing_behind(void **state)
         close(sock);
     }
     bool ended = rig_wait_for(&rig, 0);
+    rig_halt(&rig);
+    bool stopped = engine_stop(&rig.engine);
+    for (int i = 0; i < rig.engine.settings.crews[0].places; i++)
+        assert_true(engine_place(&rig.engine, 0, i)->load_ns == 0);
     rig_close(&rig);
-    assert_true(ended);
+    assert_true(ended && stopped);
 }
 
 static void an_engine_closed_in_the_middle_of_everything_gives_all_back(void **state)
@@ -125,6 +131,40 @@ static void an_engine_that_was_closed_unused_gives_all_back(void **state)
     rig_open(&rig, &shape->plan, &tree);
     rig_close(&rig);
     assert_int_equal(open_files(), before);
+}
+
+static int count_lines(const char *path)
+{
+    int count = 0, c;
+    FILE *stream = fopen(path, "re");
+    assert_non_null(stream);
+    while ((c = getc(stream)) != EOF)
+        count += c == '\n';
+    fclose(stream);
+    return count;
+}
+
+static void every_answer_has_a_line_in_the_log(void **state)
+{
+    const struct shape *shape = *state;
+    struct rig_plan plan = restless(&shape->plan);
+    char path[TREE_PATH_MAX], got[65536];
+    struct rig rig;
+    tree_path(&tree, "log", path);
+    plan.access_log = path;
+    rig_open(&rig, &plan, &tree);
+    for (int i = 0; i < LOGGED; i++) {
+        int sock = rig_connect(&rig, 0);
+        rig_say(sock, GET("small") GET("nothing") GET_AND_CLOSE("one"));
+        assert_true(rig_hear(sock, got, sizeof got, sizeof got - 1) > 0);
+        close(sock);
+    }
+    bool ended = rig_wait_for(&rig, 0);
+    rig_close(&rig);
+    int lines = count_lines(path);
+    unlink(path);
+    assert_true(ended);
+    assert_int_equal(lines, 3 * LOGGED);
 }
 
 /* ---- of all models at once */
@@ -270,7 +310,7 @@ static void the_longest_idle_are_shed_first(void **state)
     usleep(20000);
     for (int i = 0; i < SHAPES; i++) {
         rig_halt(&rigs[i]);
-        engine_shed(&rigs[i].engine, WANTED);
+        shed_ask(&rigs[i].engine, WANTED);
     }
     for (int i = 0; i < SHAPES; i++) {
         uint64_t until_ms = clock_now_ms() + RIG_PATIENCE_MS;
@@ -311,30 +351,31 @@ static int remove_files(void **state)
 
 int main(void)
 {
-    static char names[3 * SHAPES][NAME_MAX_LEN];
+    static char names[EACH * SHAPES][NAME_MAX_LEN];
     static const struct {
         const char *sentence;
         CMUnitTestFunction run;
-    } each[] = {
+    } each[EACH] = {
         {"peers that vanish anywhere leave nothing behind", peers_that_vanish_anywhere_leave_nothing_behind},
         {"closed in the middle of everything, it gives all back",
          an_engine_closed_in_the_middle_of_everything_gives_all_back},
         {"closed unused, it gives all back", an_engine_that_was_closed_unused_gives_all_back},
+        {"every answer has a line in the log", every_answer_has_a_line_in_the_log},
     };
-    struct CMUnitTest tests[3 * SHAPES + 3];
+    struct CMUnitTest tests[EACH * SHAPES + 3];
     signal(SIGPIPE, SIG_IGN); /* sendfile(2) has no flag for it, see os/sendfile.h */
     if (sleeper_open() < 0)
         return 1;
-    for (int i = 0; i < 3 * SHAPES; i++) {
-        const struct shape *shape = &shapes[i / 3];
-        snprintf(names[i], NAME_MAX_LEN, "%s: %s", shape->name, each[i % 3].sentence);
-        tests[i] = (struct CMUnitTest){names[i], each[i % 3].run, NULL, NULL, (void *)(uintptr_t)shape};
+    for (int i = 0; i < EACH * SHAPES; i++) {
+        const struct shape *shape = &shapes[i / EACH];
+        snprintf(names[i], NAME_MAX_LEN, "%s: %s", shape->name, each[i % EACH].sentence);
+        tests[i] = (struct CMUnitTest){names[i], each[i % EACH].run, NULL, NULL, (void *)(uintptr_t)shape};
     }
     const struct CMUnitTest more[] = {
         cmocka_unit_test(draining_answers_what_has_come_and_closes_what_is_idle),
         cmocka_unit_test(who_is_past_its_deadline_is_ended_and_nobody_else),
         cmocka_unit_test(the_longest_idle_are_shed_first),
     };
-    memcpy(tests + 3 * SHAPES, more, sizeof more);
+    memcpy(tests + EACH * SHAPES, more, sizeof more);
     return cmocka_run_group_tests(tests, make_files, remove_files);
 }

@@ -1,6 +1,6 @@
 /*
- * Costs are told to the table in nanoseconds, as if they had been measured; where a connection's way is walked, the clock
- * is the real one, and only what is expected of it is looked at.
+ * Costs are told to the table in nanoseconds, as if they had been measured; where a connection's way is walked, the
+ * clock is the real one, and only what is expected of it is looked at.
  */
 #include "model/load.h"
 
@@ -15,12 +15,12 @@
 
 #include <cmocka.h>
 
-enum { KILOBYTE_NS = 6000, MIDDLE_NS = 900000, TEN_GIGABYTES_NS = 2000000000, WORKERS = 4 };
+enum { KILOBYTE_NS = 6000, MIDDLE_NS = 900000, TEN_GIGABYTES_NS = 2000000000, WORKERS = 4, CONNECTIONS = 4000 };
 
 static struct load *opened(void)
 {
     static struct load load;
-    assert_int_equal(load_open(&load), 0);
+    assert_int_equal(load_open(&load, CONNECTIONS), 0);
     return &load;
 }
 
@@ -202,8 +202,13 @@ static void the_capacity_is_what_the_formula_says(void **state)
         int concurrency;
         double requests;
     } rows[] = {
-        {1000000, 1, 1, 1, 1000},  {1000000, 1, 1, 8, 8000},   {1000000, 0.5, 1, 8, 4000}, {1000000, 1, 60, 8, 480000},
-        {4000000, 1, 60, 24, 360000}, {5000, 1, 1, 2, 400000}, {0, 1, 1, 8, 0},
+        {1000000, 1, 1, 1, 1000},
+        {1000000, 1, 1, 8, 8000},
+        {1000000, 0.5, 1, 8, 4000},
+        {1000000, 1, 60, 8, 480000},
+        {4000000, 1, 60, 24, 360000},
+        {5000, 1, 1, 2, 400000},
+        {0, 1, 1, 8, 0},
     };
     (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
@@ -225,11 +230,11 @@ enum step {
     MANY,    /* more than are noted */
     BEGINS,  /* one that answers, and can't send it all */
     TWO_BEGIN,
-    SENDS,   /* one that sends some of it */
-    WARMS,   /* one whose next bytes must come from a disk */
-    LOOKS,   /* one whose file is to be looked for */
-    ENDS,    /* one that sends the rest */
-    FORGET,  /* the connection is closed */
+    SENDS,  /* one that sends some of it */
+    WARMS,  /* one whose next bytes must come from a disk */
+    LOOKS,  /* one whose file is to be looked for */
+    ENDS,   /* one that sends the rest */
+    FORGET, /* the connection is closed */
 };
 
 enum { STEPS_MAX = 8, KEY = 4711 };
@@ -295,7 +300,7 @@ static void take_step(struct walk *walk, enum step step)
         load_admit(walk->load, &walk->places[walk->at], &walk->c);
         break;
     case MOVE:
-        load_move(&walk->places[0], &walk->places[1], &walk->c);
+        load_move(walk->load, &walk->places[0], &walk->places[1], &walk->c);
         walk->at = 1;
         break;
     case NOTHING:
@@ -329,8 +334,7 @@ static void take_step(struct walk *walk, enum step step)
         run_stage(walk, 0, STAGE_READ, false);
         break;
     case FORGET:
-        if (walk->c.cost.expected_ns > 0) /* as worker_end() does */
-            load_forget(&walk->places[walk->at], &walk->c);
+        load_forget(walk->load, &walk->places[walk->at], &walk->c);
         break;
     }
 }
@@ -388,6 +392,21 @@ static void a_request_costs_what_all_its_stages_took_and_not_the_time_between(vo
     load_close(walk.load);
 }
 
+static void requests_that_one_stage_answers_have_equal_parts_in_what_it_took(void **state)
+{
+    (void)state;
+    struct walk walk = {.load = opened()};
+    uint64_t began_ns = load_begin(walk.load, &walk.places[0], &walk.meter, &walk.c);
+    usleep(30000);
+    for (walk.meter.count = 0; walk.meter.count < 3; walk.meter.count++)
+        walk.meter.keys[walk.meter.count] = KEY + (uint32_t)walk.meter.count;
+    uint64_t took_ns = clock_now_ns() - began_ns;
+    load_end(walk.load, &walk.places[0], &walk.meter, &walk.c, STAGE_READ, began_ns);
+    for (uint32_t i = 0; i < 3; i++)
+        expect_within("a third", load_expect(walk.load, KEY + i), (double)took_ns / 3, 0.2);
+    load_close(walk.load);
+}
+
 /* ---- who is given the next connection */
 
 struct balance {
@@ -398,8 +417,8 @@ struct balance {
 static void open_balance(struct balance *b)
 {
     *b = (struct balance){.engine.settings = {.model = &model_balanced, .workers = WORKERS}};
-    b->engine.places[0] = b->places;
-    assert_int_equal(load_open(&b->engine.load), 0);
+    b->engine.places = b->places;
+    assert_int_equal(load_open(&b->engine.load, CONNECTIONS), 0);
 }
 
 static int least(const struct balance *b)
@@ -418,6 +437,7 @@ static void equals_take_turns(void **state)
     struct conn conns[2 * WORKERS];
     open_balance(&b);
     for (uint64_t n = 0; n < 2 * WORKERS; n++) {
+        conns[n].fd = (int)n;
         struct place *to = model_balanced.admit(&b.engine, &conns[n], n);
         assert_ptr_equal(to, &b.places[n % WORKERS]);
         assert_int_equal(conns[n].home, n % WORKERS);
@@ -436,12 +456,12 @@ static int64_t spread(const int64_t loads[WORKERS])
     return most - fewest;
 }
 
-/* As soon as it is read, what is expected of a connection is what its target costs. Nobody ends: the loads only grow, and
- * differ in the end by no more than one request of the largest cost. Dealt out in turn they would differ by more. */
+/* As soon as it is read, what is expected of a connection is what its target costs. Nobody ends: the loads only grow,
+ * and differ in the end by no more than one request of the largest cost. Dealt out in turn they would differ by more.
+ */
 static void a_mix_of_1_kb_and_10_gb_is_spread_by_cost_and_not_by_number(void **state)
 {
     (void)state;
-    enum { CONNECTIONS = 4000 };
     struct balance b;
     unsigned random = 5;
     int64_t dealt[WORKERS] = {0}, admitted[WORKERS];
@@ -452,12 +472,12 @@ static void a_mix_of_1_kb_and_10_gb_is_spread_by_cost_and_not_by_number(void **s
             load_note(&b.engine.load, 2, about(TEN_GIGABYTES_NS, &random));
     }
     for (uint64_t n = 0; n < CONNECTIONS; n++) {
-        struct conn c = {0};
+        struct conn c = {.fd = (int)n};
         int64_t before = b.places[least(&b)].load_ns;
         struct place *to = model_balanced.admit(&b.engine, &c, n);
-        assert_true(to->load_ns - c.cost.expected_ns == before); /* no other had less */
+        assert_true(to->load_ns - b.engine.load.costs[c.fd].expected_ns == before); /* no other had less */
         assert_ptr_equal(to, &b.places[c.home]);
-        load_forget(to, &c);
+        load_forget(&b.engine.load, to, &c);
         uint32_t cost = load_expect(&b.engine.load, next_random(&random) % 100 == 0 ? 2 : 1);
         to->load_ns += cost;
         dealt[n % WORKERS] += cost;
@@ -482,6 +502,7 @@ int main(void)
         cmocka_unit_test(the_capacity_is_what_the_formula_says),
         cmocka_unit_test(whichever_way_a_connection_takes_nothing_is_left_of_its_load),
         cmocka_unit_test(a_request_costs_what_all_its_stages_took_and_not_the_time_between),
+        cmocka_unit_test(requests_that_one_stage_answers_have_equal_parts_in_what_it_took),
         cmocka_unit_test(equals_take_turns),
         cmocka_unit_test(a_mix_of_1_kb_and_10_gb_is_spread_by_cost_and_not_by_number),
     };

@@ -73,12 +73,12 @@ static void a_model_has_the_crews_that_its_row_says(void **state)
         char crews[TEXT_MAX];
         settle(&settings, settled[i].model, settled[i].workers, settled[i].writers, settled[i].cores);
         settings.blockers = settled[i].blockers;
-        engine_settle(&settings, 0);
+        settings_settle(&settings, 0);
         print_crews(&settings, crews);
-        if (strcmp(crews, settled[i].crews) != 0 || engine_threads(&settings) != settled[i].threads ||
-            engine_acceptors(&settings) != settled[i].acceptors)
+        if (strcmp(crews, settled[i].crews) != 0 || settings_threads(&settings, false) != settled[i].threads ||
+            settings_acceptors(&settings) != settled[i].acceptors)
             fail_msg("row %zu: %s has %s, %d threads, %d acceptors", i, settled[i].model->name, crews,
-                     engine_threads(&settings), engine_acceptors(&settings));
+                     settings_threads(&settings, false), settings_acceptors(&settings));
     }
 }
 
@@ -87,29 +87,28 @@ static void every_models_crews_can_be_run(void **state)
     (void)state;
     for (int i = 0; models[i] != NULL; i++) {
         struct engine_settings settings;
-        int reading = 0, idling = 0;
+        int reading = 0, resting = 0;
         settle(&settings, models[i], 3, -1, 4);
-        engine_settle(&settings, 0);
+        settings_settle(&settings, 0);
         for (int crew = 0; crew < settings.crew_count; crew++) {
             const struct crew *c = &settings.crews[crew];
             bool several = c->threads > 1;
-            assert_true(c->places > 0 && c->threads > 0 && c->role != NULL && c->run != NULL && c->cores != 0);
+            assert_true(c->places > 0 && c->threads > 0 && c->role != NULL && c->cores != 0);
             assert_true(!several || c->kind == PLACE_SHARED || c->kind == PLACE_QUEUE);
             assert_true(c->kind != PLACE_INBOX || c->batch > 0);
             assert_true(!c->grows || crew == 0);
             assert_true(strlen(c->role) <= 9); /* a thread's name has 15 letters, its number five of them */
             reading += c->reads;
-            idling += c->idles;
+            resting += c->rests;
         }
         assert_int_equal(reading, 1);
-        assert_int_equal(idling, models[i] == &model_forked ? 0 : 1);
+        assert_int_equal(resting, models[i] == &model_forked ? 0 : 1);
     }
 }
 
 static void the_first_model_is_the_default_and_no_name_comes_twice(void **state)
 {
-    static const char *const names[] = {"staged",   "symmetric", "turns", "sped",
-                                        "balanced", "amped",     "seda",  "forked"};
+    static const char *const names[] = {"staged", "symmetric", "turns", "sped", "balanced", "amped", "seda", "forked"};
     (void)state;
     int count = 0;
     for (; models[count] != NULL; count++)
@@ -124,7 +123,7 @@ static void connections_are_as_many_as_were_wanted_or_as_files_allow(void **stat
     static const struct {
         int files_max, wanted, least, most;
     } rows[] = {
-        {4096, 100, 100, 100},   {4096, 1, 1, 1},     {4096, 0, 3000, 3584}, {4096, 1 << 20, 3000, 3584},
+        {4096, 100, 100, 100},        {4096, 1, 1, 1},   {4096, 0, 3000, 3584}, {4096, 1 << 20, 3000, 3584},
         {1 << 20, 0, 900000, 917504}, {64, 0, -100, 20}, {16, 0, -100, 0},
     };
     (void)state;
@@ -133,7 +132,7 @@ static void connections_are_as_many_as_were_wanted_or_as_files_allow(void **stat
             struct engine_settings settings;
             settle(&settings, models[i], 4, -1, 4);
             settings.files_max = rows[row].files_max;
-            engine_settle(&settings, rows[row].wanted);
+            settings_settle(&settings, rows[row].wanted);
             if (settings.connections_max < rows[row].least || settings.connections_max > rows[row].most)
                 fail_msg("%s, row %zu: %d", models[i]->name, row, settings.connections_max);
         }
@@ -147,8 +146,8 @@ static void all_caches_together_hold_what_one_may(void **state)
         settle(&settings, models[i], 4, -1, 4);
         settings.cache_bytes = 1 << 24;
         settings.cache_entries = 64;
-        engine_settle(&settings, 0);
-        struct cache_limits limits = engine_cache_limits(&settings);
+        settings_settle(&settings, 0);
+        struct cache_limits limits = settings_cache_limits(&settings);
         uint64_t readers = models[i] == &model_sped || models[i] == &model_amped ? 1 : 4;
         if (models[i] == &model_forked) { /* of one connection each */
             assert_true(limits.bytes <= 1 << 18 && limits.files <= 1);
@@ -238,21 +237,21 @@ static void make_places(struct engine *engine, const struct model *model, int wo
     uint32_t id = 1;
     *engine = (struct engine){0};
     settle(&engine->settings, model, workers, writers, 4);
-    engine_settle(&engine->settings, 0);
-    for (int crew = 0; crew < engine->settings.crew_count; crew++) {
-        int count = engine->settings.crews[crew].places;
-        engine->places[crew] = aligned_alloc(_Alignof(struct place), (size_t)count * sizeof(struct place));
-        assert_non_null(engine->places[crew]);
-        for (int i = 0; i < count; i++)
-            engine->places[crew][i] =
-                (struct place){.kind = engine->settings.crews[crew].kind, .id = id++, .poller = POLLER_CLOSED};
-    }
+    settings_settle(&engine->settings, 0);
+    engine->place_count = settings_places(&engine->settings);
+    engine->places = aligned_alloc(_Alignof(struct place), (size_t)engine->place_count * sizeof(struct place));
+    assert_non_null(engine->places);
+    for (int crew = 0; crew < engine->settings.crew_count; crew++)
+        for (int i = 0; i < engine->settings.crews[crew].places; i++)
+            *engine_place(engine, crew, i) = (struct place){.crew = &engine->settings.crews[crew],
+                                                            .kind = engine->settings.crews[crew].kind,
+                                                            .id = id++,
+                                                            .poller = POLLER_CLOSED};
 }
 
 static void free_places(struct engine *engine)
 {
-    for (int crew = 0; crew < engine->settings.crew_count; crew++)
-        free(engine->places[crew]);
+    free(engine->places);
 }
 
 static struct at where(const struct engine *engine, const struct place *place)
@@ -297,7 +296,8 @@ static void a_new_connection_goes_where_it_is_read(void **state)
         struct engine engine;
         struct conn c = {0};
         make_places(&engine, rows[i].model, 3, -1);
-        struct at to = where(&engine, rows[i].model->admit(&engine, &c, 0));
+        const struct model *model = rows[i].model;
+        struct at to = where(&engine, model->admit == NULL ? NULL : model->admit(&engine, &c, 0));
         if (to.crew != rows[i].to.crew || to.place != rows[i].to.place)
             fail_msg("%s: to %d.%d", rows[i].model->name, to.crew, to.place);
         free_places(&engine);
@@ -311,9 +311,8 @@ enum { READERS_MAX = 4 };
 static const struct {
     int readers, weight_count, weights[READERS_MAX];
 } weighted[] = {
-    {1, 0, {0}}, {3, 0, {0}}, {2, 2, {3, 1}}, {2, 2, {1, 3}}, {3, 3, {5, 3, 2}}, {3, 1, {4}}, {4, 4, {1, 2, 3, 4}},
-    {2, 2, {100, 1}},
-    {1, 2, {3, 1}}, /* one more than there are readers */
+    {1, 0, {0}}, {3, 0, {0}},          {2, 2, {3, 1}},   {2, 2, {1, 3}}, {3, 3, {5, 3, 2}},
+    {3, 1, {4}}, {4, 4, {1, 2, 3, 4}}, {2, 2, {100, 1}}, {1, 2, {3, 1}}, /* one more than there are readers */
 };
 
 static int weight_of(size_t row, int reader)
@@ -379,7 +378,7 @@ static void wait_at(struct idlers *w, int place, int i, int64_t load_ns)
     struct place *to = engine_place(&w->engine, 0, place);
     conn_open(c, ends[0], &(struct socket_peer){.family = AF_UNIX}, (uint16_t)place, false);
     load_admit(&w->engine.load, to, c);
-    assert_true(c->cost.expected_ns == load_ns);
+    assert_true(w->engine.load.costs[c->fd].expected_ns == load_ns);
     place_pass(&w->engine.table, NULL, to, c, STAGE_READ, (struct conn_due){0});
 }
 
@@ -396,11 +395,10 @@ static void open_idlers(struct idlers *w)
                                             .turn_bytes = 1 << 21};
     w->engine.workers = w->workers;
     assert_int_equal(conn_table_open(&w->engine.table, 256), 0);
-    assert_int_equal(load_open(&w->engine.load), 0);
+    assert_int_equal(load_open(&w->engine.load, 256), 0);
     for (int i = 0; i < 2; i++) {
         struct place *place = engine_place(&w->engine, 0, i);
-        assert_int_equal(place_open(place, PLACE_INBOX, place->id, 256), 0);
-        place->crew = &settings->crews[0];
+        assert_int_equal(place_open(place, &settings->crews[0], place->id, 256), 0);
         assert_int_equal(worker_open(&w->workers[i], &w->engine, 0, i), 0);
     }
 }
@@ -438,11 +436,11 @@ static void who_has_nothing_to_do_takes_the_one_that_has_waited_longest_from_the
     struct worker *thief = &w.workers[1];
     struct place *full = engine_place(&w.engine, 0, 0), *own = engine_place(&w.engine, 0, 1);
     int64_t each = load_expect(&w.engine.load, 1);
-    assert_false(thief->crew->idle(thief)); /* nothing anywhere */
+    assert_false(thief->crew->before_sleep(thief)); /* nothing anywhere */
     wait_at(&w, 0, 0, each);
     wait_at(&w, 0, 1, each);
     wait_at(&w, 1, 2, each);
-    assert_true(thief->crew->idle(thief));
+    assert_true(thief->crew->before_sleep(thief));
     assert_true(was_answered(w.peers[0]));
     assert_false(was_answered(w.peers[1]));
     assert_int_equal(thief->counts.steals, 1);
@@ -451,7 +449,7 @@ static void who_has_nothing_to_do_takes_the_one_that_has_waited_longest_from_the
     assert_int_equal(queue_length(&full->queue), 1);
     assert_int_equal(queue_take(&full->queue, &fd, 1), 1);
     assert_int_equal(queue_length(&own->queue), 1);
-    assert_true(thief->crew->idle(thief)); /* its own is no theft */
+    assert_true(thief->crew->before_sleep(thief)); /* its own is no theft */
     assert_true(was_answered(w.peers[2]));
     assert_int_equal(thief->counts.steals, 1);
     for (int conn = 0; conn < 256; conn++)

@@ -1,8 +1,10 @@
 /*
- * What one thread sees of a connection that is passed between places, step by step and without an engine; and at the end
- * two threads that watch one place.
+ * What one thread sees of a connection that is passed between places, step by step and without an engine; and at the
+ * end two threads that watch one place.
  */
 #include "model/place.h"
+
+#include "model/crew.h"
 
 #include "base/clock.h"
 #include "lib/refuse.h"
@@ -19,7 +21,7 @@
 
 #include <cmocka.h>
 
-enum { SIZE = 256, SELF = 100, HERE = 1, THERE = 2, PATIENCE_MS = 10000, FOREVER_MS = 20000 };
+enum { SIZE = 256, SELF = 100, HERE = 1, THERE = 2, PATIENCE_MS = 10000 };
 
 static const struct conn_due soon = {12345, PHASE_REPLY};
 
@@ -32,10 +34,18 @@ struct world {
     int peer;
 };
 
+/* One for each kind, alike but for that. */
+static const struct crew crews[] = {
+    [PLACE_POLLER] = {.kind = PLACE_POLLER},
+    [PLACE_SHARED] = {.kind = PLACE_SHARED},
+    [PLACE_QUEUE] = {.kind = PLACE_QUEUE},
+    [PLACE_INBOX] = {.kind = PLACE_INBOX},
+};
+
 static void open_place(struct place *place, enum place_kind kind, uint32_t id)
 {
     *place = (struct place){.poller = POLLER_CLOSED};
-    assert_int_equal(place_open(place, kind, id, SIZE), 0);
+    assert_int_equal(place_open(place, &crews[kind], id, SIZE), 0);
 }
 
 static void open_world(struct world *w, enum place_kind here, enum place_kind there)
@@ -117,7 +127,8 @@ static void expect_in_queue(struct world *w, struct place *at)
     assert_int_equal(queue_take(&at->queue, &fd, 1), 1);
     assert_int_equal(fd, w->c->fd);
     assert_int_equal(w->c->interest, 0);
-    assert_int_equal(conn_table_due(&w->table, fd).ms, 0); /* no sweep is to touch it */
+    assert_int_equal(conn_table_due(&w->table, fd).ms, soon.ms);
+    assert_int_equal(conn_table_due(&w->table, fd).phase, PHASE_QUEUED); /* no sweep is to touch it */
     peer_says(w);
     while (event_at(at) != 0)
         fail_msg("it stands in a poller");
@@ -161,7 +172,7 @@ static void the_next_stage_decides_what_is_watched_for(void **state)
         enum stage next;
         bool pending, says, event;
     } rows[] = {
-        {STAGE_READ, false, false, false}, {STAGE_READ, false, true, true},   {STAGE_READ, true, false, true},
+        {STAGE_READ, false, false, false}, {STAGE_READ, false, true, true},  {STAGE_READ, true, false, true},
         {STAGE_WRITE, false, false, true}, {STAGE_WRITE, false, true, true},
     };
     (void)state;
@@ -197,6 +208,25 @@ static void only_the_first_into_an_empty_inbox_wakes_its_thread(void **state)
     close_world(&other);
 }
 
+static void an_inbox_for_the_unread_has_others_at_its_poller_at_once(void **state)
+{
+    static const struct crew unread = {.kind = PLACE_INBOX, .only_unread = true};
+    (void)state;
+    for (int fresh = 0; fresh < 2; fresh++) {
+        struct world w;
+        open_world(&w, PLACE_QUEUE, PLACE_INBOX);
+        w.there.crew = &unread;
+        w.c->phase = fresh ? PHASE_FRESH : PHASE_REPLY;
+        give(&w, &w.there);
+        assert_true(owns(&w, THERE));
+        if (fresh)
+            expect_in_queue(&w, &w.there);
+        else
+            expect_at_poller(&w, &w.there);
+        close_world(&w);
+    }
+}
+
 static void a_shared_place_tells_of_a_connection_once_until_it_is_armed_again(void **state)
 {
     (void)state;
@@ -221,6 +251,7 @@ enum { SAYINGS = 20000 };
 struct watcher {
     struct world *w;
     uint32_t self;
+    _Atomic bool *over;
     int answered, called;
     bool broken;
 };
@@ -228,7 +259,7 @@ struct watcher {
 /* What has come goes back, as long as events of it come to us. */
 static void answer(struct watcher *watcher, struct conn *c)
 {
-    enum place_shared shared;
+    enum place_outcome shared;
     do {
         char bytes[64];
         ssize_t n = recv(c->fd, bytes, sizeof bytes, MSG_DONTWAIT);
@@ -242,21 +273,20 @@ static void answer(struct watcher *watcher, struct conn *c)
     watcher->broken |= shared == PLACE_BROKEN;
 }
 
+/* It doesn't sleep, so that it is there in the moment in which the other arms a socket that is ready already. */
 static void *watch(void *arg)
 {
     struct watcher *watcher = arg;
     struct world *w = watcher->w;
     struct poller_event event;
-    for (;;) {
-        int count = poller_wait(&w->there.poller, &event, 1, FOREVER_MS);
-        if (count == 0) { /* woken: it is over, for the others too */
-            place_wake(&w->there);
-            return NULL;
-        }
+    while (!atomic_load(watcher->over)) {
+        if (poller_wait(&w->there.poller, &event, 1, 0) != 1)
+            continue;
         struct conn *c = conn_table_answer(&w->table, event.key, THERE, watcher->self);
         if (c != NULL)
             answer(watcher, c);
     }
+    return NULL;
 }
 
 /* One more byte is said before the last has come back, so that events come while a thread is at it. */
@@ -282,12 +312,13 @@ static void two_threads_that_watch_one_place_lose_no_event(void **state)
     struct world w;
     pthread_t threads[2];
     open_world(&w, PLACE_QUEUE, PLACE_SHARED);
-    struct watcher watchers[2] = {{&w, SELF, 0, 0, false}, {&w, SELF + 1, 0, 0, false}};
+    _Atomic bool over = false;
+    struct watcher watchers[2] = {{&w, SELF, &over, 0, 0, false}, {&w, SELF + 1, &over, 0, 0, false}};
     give(&w, &w.there);
     for (int i = 0; i < 2; i++)
         assert_int_equal(pthread_create(&threads[i], NULL, watch, &watchers[i]), 0);
     int heard = talk(&w);
-    place_wake(&w.there);
+    atomic_store(&over, true);
     for (int i = 0; i < 2; i++)
         pthread_join(threads[i], NULL);
     assert_int_equal(heard, SAYINGS);
@@ -327,6 +358,7 @@ int main(void)
         cmocka_unit_test(a_connection_passed_from_any_kind_of_place_is_at_the_next_and_nowhere_else),
         cmocka_unit_test(the_next_stage_decides_what_is_watched_for),
         cmocka_unit_test(only_the_first_into_an_empty_inbox_wakes_its_thread),
+        cmocka_unit_test(an_inbox_for_the_unread_has_others_at_its_poller_at_once),
         cmocka_unit_test(a_shared_place_tells_of_a_connection_once_until_it_is_armed_again),
         cmocka_unit_test(two_threads_that_watch_one_place_lose_no_event),
         cmocka_unit_test(what_cannot_be_watched_is_stranded_or_stays_with_who_has_it),

@@ -61,19 +61,18 @@ static const struct {
     {"a number too large to be read", "--head-max 99999999999999999999 .", "must be a number from 128 to 1048576"},
     {"a letter's value is told by the long name", "-w none .", "--workers none: must be a number"},
     {"an address that isn't one", "--listen 300.1.1.1:80 .", "--listen 300.1.1.1:80: "},
-    {"a model that isn't there", "--model forked-tongue .", "--model forked-tongue: there is no such model; there is: "},
+    {"a model that isn't there", "--model forked-tongue .",
+     "--model forked-tongue: there is no such model; there is: "},
     {"limits that contradict each other", "--request-line-max 9000 --head-max 9000 .",
      "--request-line-max 9000: must be less than --head-max, which is 9000"},
-    {"writers where there are none", "--model turns --writers 2 .",
-     "--writers is for --model staged, and the model is turns"},
+    {"writers where there are none", "--model turns --writers 2 .", "--writers means nothing to --model turns"},
     {"writers where there are none, said first", "--writers 0 --model symmetric .",
-     "--writers is for --model staged, and the model is symmetric"},
-    {"weights where nobody is chosen", "--model seda --weights 1,2 .",
-     "--weights is for --model staged, and the model is seda"},
-    {"processes where there are threads", "--processes .", "--processes is for --model forked, and the model is staged"},
+     "--writers means nothing to --model symmetric"},
+    {"weights where nobody is chosen", "--model seda --weights 1,2 .", "--weights means nothing to --model seda"},
+    {"processes where there are threads", "--processes .", "--processes means nothing to --model staged"},
     {"a limit to working threads where there are processes", "--model forked --processes --active-limit 2 .",
      "--active-limit is for threads: leave it away, or --processes"},
-    {"more workers than there can be", "--workers 1025 .", "--workers 1025: 1024 at most, but for --model forked"},
+    {"more workers than there can be", "--workers 1025 .", "--workers 1025: --model staged has 1024 at most"},
     {"more threads than there can be", "--model forked --workers 32769 .", "must be a number from 1 to 32768"},
     {"more working threads than there can be", "--active-limit 1025 .", "must be a number from 0 to 1024"},
     {"fewer cores than none", "--reserve-cores -1 .", "--reserve-cores -1: must be a number from 0 to 1024"},
@@ -110,9 +109,9 @@ static void every_number_goes_where_it_belongs(void **state)
     (void)state;
     struct options o;
     char said[TEXT_MAX];
-    assert_int_equal(read_line("-w 3 --writers 0 --blockers 5 --max-connections 77 --send-buffer 6 --turn-bytes 7 .",
-                               &o, said),
-                     OPTIONS_SERVE);
+    assert_int_equal(
+        read_line("-w 3 --writers 0 --blockers 5 --max-connections 77 --send-buffer 6 --turn-bytes 7 .", &o, said),
+        OPTIONS_SERVE);
     assert_int_equal(o.workers, 3);
     assert_int_equal(o.writers, 0);
     assert_int_equal(o.blockers, 5);
@@ -125,9 +124,9 @@ static void every_number_goes_where_it_belongs(void **state)
     assert_int_equal(o.limits.request.head_max, 200);
     assert_int_equal(o.limits.request.fields_max, 9);
     assert_int_equal(o.limits.body_max, 0);
-    assert_int_equal(read_line("--head-timeout 1 --keepalive-timeout 2 --send-timeout 3 --stop-timeout 1000000 .", &o,
-                               said),
-                     OPTIONS_SERVE);
+    assert_int_equal(
+        read_line("--head-timeout 1 --keepalive-timeout 2 --send-timeout 3 --stop-timeout 1000000 .", &o, said),
+        OPTIONS_SERVE);
     assert_int_equal(o.limits.head_ms, 1000);
     assert_int_equal(o.limits.keepalive_ms, 2000);
     assert_int_equal(o.limits.send_ms, 3000);
@@ -184,8 +183,9 @@ static void what_a_model_is_told_goes_where_it_belongs(void **state)
     (void)state;
     struct options o;
     char said[TEXT_MAX];
-    assert_int_equal(read_line("--weights 3,1,100 --active-limit 2 --reserve-cores 1 --pin off --report /r .", &o, said),
-                     OPTIONS_SERVE);
+    assert_int_equal(
+        read_line("--weights 3,1,100 --active-limit 2 --reserve-cores 1 --pin off --report /r .", &o, said),
+        OPTIONS_SERVE);
     assert_int_equal(o.weight_count, 3);
     assert_int_equal(o.weights[0], 3);
     assert_int_equal(o.weights[1], 1);
@@ -212,12 +212,12 @@ static void as_many_weights_as_there_may_be_are_taken_and_no_more(void **state)
     (void)state;
     struct options o;
     char line[TEXT_MAX] = "--weights 1", said[TEXT_MAX];
-    for (int i = 1; i < ENGINE_WEIGHTS_MAX; i++)
+    for (int i = 1; i < SETTINGS_WEIGHTS_MAX; i++)
         strcat(line, ",2");
     size_t len = strlen(line);
     strcat(line, " .");
     assert_int_equal(read_line(line, &o, said), OPTIONS_SERVE);
-    assert_int_equal(o.weight_count, ENGINE_WEIGHTS_MAX);
+    assert_int_equal(o.weight_count, SETTINGS_WEIGHTS_MAX);
     strcpy(line + len, ",2 .");
     assert_int_equal(read_line(line, &o, said), OPTIONS_WRONG);
     assert_non_null(strstr(said, "64 at most"));

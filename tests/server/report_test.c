@@ -20,7 +20,8 @@ enum { PEERS = 3, TEXT_MAX = 1 << 16, ROLES_MAX = 16 };
 
 static const struct tree_row files[] = {{TREE_FILE, "one", NULL, 1}, {TREE_FILE, "two", NULL, 2}};
 
-/* ---- JSON (RFC 8259), as far as a report may use it: each of these reads one and says where it ends; NULL: it isn't one
+/* ---- JSON (RFC 8259), as far as a report may use it: each of these reads one and says where it ends; NULL: it isn't
+ * one
  */
 
 static const char *skip_space(const char *at)
@@ -104,11 +105,20 @@ static void what_is_not_json_is_told_from_what_is(void **state)
         const char *text;
         bool json;
     } rows[] = {
-        {"{}", true},           {"[]", true},           {"{\"a\": [1, -2.5, \"x\"]}\n", true},
-        {"{\"a\": 1,}", false}, {"{\"a\" 1}", false},   {"{\"a\": 1} x", false},
-        {"[1, 2", false},       {"[01]", false},        {"[1.]", false},
-        {"[nan]", false},       {"{\"a\": inf}", false}, {"", false},
-        {"[,1]", false},        {"[\"a\nb\"]", false},
+        {"{}", true},
+        {"[]", true},
+        {"{\"a\": [1, -2.5, \"x\"]}\n", true},
+        {"{\"a\": 1,}", false},
+        {"{\"a\" 1}", false},
+        {"{\"a\": 1} x", false},
+        {"[1, 2", false},
+        {"[01]", false},
+        {"[1.]", false},
+        {"[nan]", false},
+        {"{\"a\": inf}", false},
+        {"", false},
+        {"[,1]", false},
+        {"[\"a\nb\"]", false},
     };
     (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
@@ -133,11 +143,7 @@ static const struct row {
     {"symmetric", {.model = &model_symmetric, .workers = 2}, false, 0, {"main", "worker 0", "worker 1", "block 0"}},
     {"turns", {.model = &model_turns, .workers = 2}, false, 0, {"main", "turn 0", "turn 1", "block 0"}},
     {"sped", {.model = &model_sped}, false, 0, {"main", "all 0"}},
-    {"balanced",
-     {.model = &model_balanced, .workers = 2},
-     false,
-     PEERS,
-     {"accept", "worker 0", "worker 1", "block 0"}},
+    {"balanced", {.model = &model_balanced, .workers = 2}, false, PEERS, {"accept", "worker 0", "worker 1", "block 0"}},
     {"amped", {.model = &model_amped, .blockers = 2}, true, 0, {"main", "network 0", "help 0", "help 1", "log"}},
     {"seda", {.model = &model_seda, .workers = 1}, false, PEERS, {"accept", "poll 0", "read 0", "send 0", "block 0"}},
     {"forked", {.model = &model_forked}, false, PEERS, {"accept", "conn 0", "conn 1", "conn 2"}},
@@ -285,7 +291,7 @@ int main(void)
     if (sleeper_open() < 0)
         return 1;
     for (int i = 0; i < ROWS; i++)
-        tests[i + 2] = (struct CMUnitTest){rows[i].name, a_report_tells_what_was_done, NULL, NULL,
-                                           (void *)(uintptr_t)&rows[i]};
+        tests[i + 2] =
+            (struct CMUnitTest){rows[i].name, a_report_tells_what_was_done, NULL, NULL, (void *)(uintptr_t)&rows[i]};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,177 @@
+#include "model/loop.h"
+
+#include "model/engine.h"
+#include "model/sweep.h"
+
+enum { EVENTS_MAX = 256, ARRIVALS_MAX = 64, BATCH_MAX = 64 };
+
+/* The listeners' last connections, and their end. */
+static void stop_accepting(struct worker *worker)
+{
+    struct acceptor *acceptor = worker->place->acceptor;
+    struct arrival last[ARRIVALS_MAX];
+    int count;
+    if (acceptor == NULL)
+        return;
+    while ((count = acceptor_take_last(acceptor, last, ARRIVALS_MAX)) > 0)
+        worker_admit(worker, last, count);
+    acceptor_close(acceptor);
+}
+
+bool loop_obeys(struct worker *worker)
+{
+    struct place *place = worker->place;
+    enum engine_order order = atomic_load_explicit(&worker->engine->shared->order, memory_order_acquire);
+    if (order == ENGINE_DRAIN && !worker->env.draining) {
+        stop_accepting(worker);
+        worker->env.draining = true;
+        atomic_store_explicit(&place->sweep_ms, 0, memory_order_relaxed);
+    } else if (order != ENGINE_STOP) {
+        return true;
+    }
+    if (place->kind == PLACE_SHARED) /* a wake reaches one thread, which wakes the next */
+        place_wake(place);
+    return order != ENGINE_STOP;
+}
+
+static int sooner(int a, int b)
+{
+    return b < 0 || a < b ? a : b;
+}
+
+/* How long to wait for events: until the next sweep, or until the listeners want to be looked after. */
+static int patience(const struct worker *worker)
+{
+    const struct place *place = worker->place;
+    uint64_t now_ms = worker->env.clock.now_ms;
+    uint64_t sweep_ms = atomic_load_explicit(&place->sweep_ms, memory_order_relaxed);
+    int ms = sweep_ms > now_ms ? (int)(sweep_ms - now_ms) : 0;
+    return place->acceptor == NULL ? ms : sooner(ms, acceptor_patience(place->acceptor));
+}
+
+/* Waits for events. An inbox tells that it sleeps, and looks once more before it does: who puts something in later sees
+ * that it must be woken. */
+static int wait_for_events(struct worker *worker, struct poller_event *events)
+{
+    struct place *place = worker->place;
+    bool inbox = place->kind == PLACE_INBOX;
+    int ms = patience(worker);
+    if (inbox && queue_length(&place->queue) > 0)
+        ms = 0;
+    if (inbox && ms > 0) {
+        atomic_store(&place->asleep, true);
+        if (worker->crew->before_sleep != NULL && worker->crew->before_sleep(worker))
+            ms = 0;
+    }
+    active_leave(worker->env.active);
+    int count = poller_wait(&place->poller, events, EVENTS_MAX, ms);
+    active_enter(worker->env.active);
+    if (inbox)
+        atomic_store(&place->asleep, false);
+    return count;
+}
+
+/* The connection that an event is about, this worker's; or NULL. */
+static struct conn *find(struct worker *worker, uint64_t key)
+{
+    struct conn_table *table = &worker->engine->table;
+    if (worker->place->kind == PLACE_SHARED)
+        return conn_table_answer(table, key, worker->place->id, worker->id);
+    return conn_table_find(table, key, worker->place->id);
+}
+
+static void run_ready(struct worker *worker, const struct poller_event *events, int count)
+{
+    struct arrival arrivals[ARRIVALS_MAX];
+    int most = worker->place->kind == PLACE_SHARED ? 1 : ARRIVALS_MAX; /* the next is somebody else's turn */
+    for (int i = 0; i < count; i++) {
+        if (acceptor_is_listener(events[i].key)) {
+            worker_admit(worker, arrivals, acceptor_take(worker->place->acceptor, events[i].key, arrivals, most));
+            continue;
+        }
+        struct conn *c = find(worker, events[i].key);
+        if (c != NULL)
+            worker_serve(worker, c);
+    }
+}
+
+/* What was put before its poller. */
+static void run_inbox(struct worker *worker)
+{
+    struct engine *engine = worker->engine;
+    int fds[BATCH_MAX];
+    if (worker->place->kind != PLACE_INBOX)
+        return;
+    int count = queue_take(&worker->place->queue, fds, worker->crew->batch);
+    for (int i = 0; i < count; i++)
+        worker_serve(worker, &engine->table.conns[fds[i]]);
+}
+
+/* What the accept stage asks for when it has no room. */
+static void shed(struct worker *worker)
+{
+    struct place *place = worker->place;
+    if (!atomic_load_explicit(&place->shed_files, memory_order_relaxed))
+        return;
+    atomic_store_explicit(&place->shed_files, false, memory_order_relaxed);
+    uint32_t count = atomic_exchange_explicit(&place->shed, 0, memory_order_relaxed);
+    if (count > 0)
+        sweep_idle(worker, count);
+    docroot_shed_files(&worker->docroot);
+}
+
+/* Whether this worker is the one of its place to sweep now. */
+static bool is_to_sweep(struct worker *worker)
+{
+    uint64_t now_ms = worker->env.clock.now_ms;
+    uint64_t due_ms = atomic_load_explicit(&worker->place->sweep_ms, memory_order_relaxed);
+    uint64_t next_ms = now_ms + (worker->env.draining ? SWEEP_DRAIN_MS : SWEEP_EVERY_MS);
+    return now_ms >= due_ms && atomic_compare_exchange_strong_explicit(&worker->place->sweep_ms, &due_ms, next_ms,
+                                                                       memory_order_relaxed, memory_order_relaxed);
+}
+
+static void poll_loop(struct worker *worker)
+{
+    struct poller_event events[EVENTS_MAX];
+    for (;;) {
+        int count = wait_for_events(worker, events);
+        conn_env_tick(&worker->env);
+        if (!loop_obeys(worker))
+            return;
+        run_ready(worker, events, count);
+        run_inbox(worker);
+        shed(worker);
+        if (is_to_sweep(worker))
+            sweep(worker);
+        if (worker->place->acceptor != NULL)
+            acceptor_look(worker->place->acceptor);
+        worker_tell_logger(worker);
+    }
+}
+
+static void queue_loop(struct worker *worker)
+{
+    struct engine *engine = worker->engine;
+    struct queue *queue = &worker->place->queue;
+    int fds[BATCH_MAX], most = worker->crew->batch > 1 ? worker->crew->batch : 1;
+    for (;;) {
+        active_leave(worker->env.active);
+        int count = queue_wait(queue, fds, most);
+        active_enter(worker->env.active);
+        if (count == 0)
+            return;
+        conn_env_tick(&worker->env);
+        loop_obeys(worker); /* its end comes as a shut queue */
+        for (int i = 0; i < count; i++)
+            worker_serve(worker, &engine->table.conns[fds[i]]);
+        worker_tell_logger(worker);
+    }
+}
+
+void loop_run(struct worker *worker)
+{
+    if (worker->place->kind == PLACE_QUEUE)
+        queue_loop(worker);
+    else
+        poll_loop(worker);
+}
