@@ -3,7 +3,7 @@
 #   make run  [ROOT=DIR] [OPTIONS='--listen 8081']   builds, and serves the sample site (or DIR) on http://127.0.0.1:8080
 #   make test              installs what the tests need where it is missing, and runs them all
 #
-# make · make install DESTDIR= PREFIX= · make bench [QUICK=1] · make floors · make format · make soak · make clean
+# make · make install DESTDIR= PREFIX= · make bench [QUICK=1] · make bench-models [QUICK=1] · make floors · make format · make soak · make clean
 # make SANITIZE=address,undefined · make SANITIZE=thread   (built into build/<what>/)
 # V=1 shows the commands.
 
@@ -47,7 +47,7 @@ OBJECTS := $(SOURCES:src/%.c=$(BUILD)/obj/%.o)
 TESTS   := $(patsubst tests/%.c,$(BUILD)/tests/%,$(sort $(wildcard $(FLOORS:%=tests/%/*_test.c))))
 HELPERS := $(patsubst tests/lib/%.c,$(BUILD)/tests/lib/%.o,$(sort $(wildcard tests/lib/*.c)))
 
-.PHONY: all run test check bench floors format install clean soak unit
+.PHONY: all run test bench bench-models floors format install clean soak unit
 
 all: $(BUILD)/shunt
 
@@ -95,6 +95,10 @@ soak: all
 
 bench: all
 	bench/run $(if $(QUICK),--quick)
+
+bench-models: all
+	bench/models $(if $(QUICK),--quick)
+	bench/options $(if $(QUICK),--quick)
 
 floors:
 	tests/floors $(FLOORS)
