@@ -16,8 +16,9 @@
  *  - Costs stay what they are on 2 cores: memory bandwidth has no end, caches stay warm, there is one socket and one
  *    NUMA node, no network card and no interrupt. All optimistic, most so for 1 MB bodies, which are bandwidth.
  *  - The serial part of a step is what it costs more when a second core does the same (Amdahl's law through two
- * points); the wait for it grows linearly with those who wait. Optimistic, as a cache line travels farther in a large
- * machine; and pessimistic, as two cores that do nothing else meet more often than those that have work in between.
+ *    points); the wait for it grows linearly with those who wait. Optimistic, as a cache line travels farther in a
+ *    large machine; and pessimistic, as two cores that do nothing else meet more often than those that have work in
+ *    between.
  *  - The kernel's network stack scales, but for the table of descriptors that all threads of a process share.
  *  - Waking is as dear as here; on bare metal it takes no hypervisor, and is several times cheaper. */
 #include "scale_models.h"
