@@ -23,4 +23,7 @@
  */
 int report_write(const struct engine *engine, const char *path);
 
+/* Whether it can be written, while there is nothing to write yet: 0, or -1 after a line that says what failed. */
+int report_check(const char *path);
+
 #endif

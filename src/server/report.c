@@ -53,14 +53,27 @@ static void put_load(FILE *out, const struct engine *engine)
             workers, load_capacity(&summary, 1, 1, workers));
 }
 
+static FILE *open_report(const char *path, const char *mode)
+{
+    FILE *out = strcmp(path, "-") == 0 ? stdout : fopen(path, mode);
+    if (out == NULL)
+        log_errno(LOG_LEVEL_ERROR, "write the report %s", path);
+    return out;
+}
+
+int report_check(const char *path)
+{
+    FILE *out = open_report(path, "ae");
+    if (out != NULL && out != stdout)
+        fclose(out);
+    return out == NULL ? -1 : 0;
+}
+
 int report_write(const struct engine *engine, const char *path)
 {
-    bool to_stdout = strcmp(path, "-") == 0;
-    FILE *out = to_stdout ? stdout : fopen(path, "we");
-    if (out == NULL) {
-        log_errno(LOG_LEVEL_ERROR, "write the report %s", path);
+    FILE *out = open_report(path, "we");
+    if (out == NULL)
         return -1;
-    }
     fprintf(out, "{\"model\": \"%s\", \"workers\": [", engine->settings.model->name);
     put_workers(out, engine);
     fputs("]", out);
@@ -68,7 +81,7 @@ int report_write(const struct engine *engine, const char *path)
         put_load(out, engine);
     fputs("}\n", out);
     bool failed = ferror(out) != 0;
-    if ((to_stdout ? fflush(out) : fclose(out)) == 0 && !failed)
+    if ((out == stdout ? fflush(out) : fclose(out)) == 0 && !failed)
         return 0;
     log_errno(LOG_LEVEL_ERROR, "write the report %s", path);
     return -1;
