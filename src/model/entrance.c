@@ -8,7 +8,7 @@
 
 enum {
     ARRIVALS_MAX = 64,
-    REAP_MS = 1000, /* how often it is looked whether processes have ended, at least */
+    REAP_MS = 200, /* how often it is looked whether processes have ended, should a SIGCHLD come before the wait */
 };
 
 static const uint64_t control_key = UINT64_MAX - ACCEPTOR_LISTENERS_MAX - 1;

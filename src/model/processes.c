@@ -11,6 +11,15 @@
 
 enum { LOG_MS = 5000 }; /* for its last lines, where the log takes them */
 
+/* The parent's poller is one for all that come of it: each would hear what another says to its own log. */
+static int start_log(struct logger *logger)
+{
+    poller_close(&logger->poller);
+    if (logger->path != NULL && poller_open(&logger->poller) < 0)
+        return -1;
+    return logger_start(logger);
+}
+
 /* The child: one worker, with a log of its own, and one connection. Its memory the kernel takes back. */
 static void live(struct engine *engine, struct conn *c, pid_t parent)
 {
@@ -18,7 +27,7 @@ static void live(struct engine *engine, struct conn *c, pid_t parent)
     bool opened = process_tie_to_parent() == 0 && getppid() == parent;
     for (int i = 0; i < engine->acceptor_count; i++)
         acceptor_close(&engine->acceptors[i]);
-    if (opened && worker_open(worker, engine, 0, 0) == 0 && logger_start(&engine->logger) == 0) {
+    if (opened && worker_open(worker, engine, 0, 0) == 0 && start_log(&engine->logger) == 0) {
         worker_serve(worker, c);
         if (logger_flush(&engine->logger, LOG_MS))
             logger_close(&engine->logger);

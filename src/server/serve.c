@@ -183,9 +183,9 @@ static int start(struct server *server)
         log_errno(LOG_LEVEL_ERROR, "wait for signals");
         return -1;
     }
-    if (open_root(server) < 0 || settle(server) < 0 || open_listeners(server) < 0)
-        return -1;
     if (server->options->report != NULL && report_check(server->options->report) < 0)
+        return -1;
+    if (open_root(server) < 0 || settle(server) < 0 || open_listeners(server) < 0)
         return -1;
     server->listening = 0; /* they are the engine's from here on */
     return engine_open(&server->engine, &server->settings, server->listeners, server->options->listeners);

@@ -214,6 +214,10 @@ int main(int argc, char **argv)
     static const struct scene *const tables[] = {
         scenes_of_stopping, scenes_of_limits,   scenes_of_files, scenes_of_streams,   scenes_of_listening,
         scenes_of_logging,  scenes_of_commands, scenes_of_tails, scenes_of_the_stuck, scenes_of_overload};
+    /* These name their models themselves: they are played where nobody asks for another. */
+    static const struct scene *const tables_of_models[] = {scenes_of_models,       scenes_of_reports,
+                                                           scenes_of_the_balanced, scenes_of_the_forked,
+                                                           scenes_of_disks,        scenes_of_sockets};
     struct running all[AT_ONCE] = {0};
     struct tally tally = {0};
     const char *only = NULL;
@@ -230,6 +234,8 @@ int main(int argc, char **argv)
     struct harness harness = {argv[1], end < argc ? argv + end + 1 : argv + argc};
     for (size_t i = 0; i < sizeof tables / sizeof *tables; i++)
         play_table(&harness, tables[i], only, all, &tally);
+    for (size_t i = 0; i < sizeof tables_of_models / sizeof *tables_of_models && !*harness.options; i++)
+        play_table(&harness, tables_of_models[i], only, all, &tally);
     while (any_running(all))
         end_one(all, &tally);
     printf("%d passed, %d failed", tally.passed, tally.failed);
