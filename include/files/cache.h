@@ -3,6 +3,10 @@
  *
  * It is bounded in entries, bytes and open files; the least recently used goes first. Failures are values like others:
  * a path that isn't there is remembered too. How long an entry may be believed is the docroot's affair (checked_ms).
+ *
+ * At its door stands a guess of which paths were asked for before: eight bytes for each place, each a piece of the hash
+ * of the last path that came by. A path that is asked for once, and never again, is not worth the memory that keeping
+ * it takes: fresh pages cost more than the file's open and read together, and what it pushes out may have been of use.
  */
 #ifndef SHUNT_FILES_CACHE_H
 #define SHUNT_FILES_CACHE_H
@@ -22,10 +26,13 @@ struct cache_uses {
     uint32_t entries;
 };
 
+enum { CACHE_DOOR = 8 }; /* bytes for each bucket: how well is remembered who was at the door */
+
 struct cache {
     struct cache_limits limits;
     struct entry **buckets; /* owned; a power of two of them */
     uint64_t mask;
+    uint8_t *door; /* owned; see above */
     struct hash_key key;
     struct cache_uses uses[2]; /* [1]: those that hold an open file */
     uint64_t bytes;
@@ -41,9 +48,12 @@ void cache_close(struct cache *cache);
 /* The entry of this path, now the most recently used one, or NULL. The reference stays the cache's. */
 struct entry *cache_find(struct cache *cache, struct slice path);
 
+/* Whether this path is worth a place: it was asked for before, as far as is remembered. Remembers it. */
+bool cache_wants(struct cache *cache, struct slice path);
+
 /* Puts an entry in, in the place of any other of the same path, and takes over the caller's reference. The entry is
- * valid until the next call. NULL, with the reference dropped and errno ENOMEM, when there is no memory for it. */
-struct entry *cache_insert(struct cache *cache, struct slice path, struct entry *entry);
+ * valid until the next call. */
+void cache_insert(struct cache *cache, struct entry *entry);
 
 /* Takes an entry out and drops the cache's reference. */
 void cache_remove(struct cache *cache, struct entry *entry);

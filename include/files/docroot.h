@@ -1,6 +1,10 @@
 /*
  * docroot: the files that are served, as one thread sees them: a root that nothing leaves, and a cache of what was
  * found beneath it.
+ *
+ * What is asked for the first time is opened, given to who asked, and let go with the next call, so that one file after
+ * the other passes through the same memory. From the second time on it is kept, and so is from the first what could not
+ * be found without sleeping.
  */
 #ifndef SHUNT_FILES_DOCROOT_H
 #define SHUNT_FILES_DOCROOT_H
@@ -12,7 +16,8 @@ enum { DOCROOT_VALID_MS = 1000 }; /* an entry older than this is checked again b
 struct docroot {
     int root; /* a directory's fd, see beneath_root(); not owned */
     struct cache cache;
-    bool assume_cold; /* nothing can be opened without sleeping, as far as we know: for tests of that way */
+    struct entry *passing; /* the last entry found, where the cache doesn't keep it */
+    bool assume_cold;      /* nothing can be opened without sleeping, as far as we know: for tests of that way */
 };
 
 enum docroot_outcome {
@@ -39,7 +44,7 @@ enum docroot_outcome docroot_find(struct docroot *docroot, struct slice path, st
  * memory is left. */
 struct entry *docroot_look_up(const struct docroot *docroot, struct slice path, uint64_t now_ms);
 
-/* Gives up the descriptors that the cache holds: somebody needs them more. How many there were. */
+/* Gives up the descriptors that are held for later: somebody needs them more. How many there were. */
 uint32_t docroot_shed_files(struct docroot *docroot);
 
 #endif

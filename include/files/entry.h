@@ -42,7 +42,9 @@ struct entry {
     char *image;       /* the head of a plain 200, and behind it the body where that is in memory; owned */
     uint32_t head_len; /* bytes of image that are head */
     bool in_memory;    /* the body is in image */
-    bool never_cold;   /* the file lies in a file system that is memory */
+    bool never_cold;   /* the open file lies in a file system that is memory */
+    const char *path;  /* NUL-ended; behind the entry, in the same piece of memory */
+    uint32_t path_len;
 
     _Atomic uint32_t references;
 
@@ -52,8 +54,6 @@ struct entry {
     struct entry *chain, *older, *newer;
     uint64_t used;
     uint64_t hash;
-    char *path; /* owned, NUL-ended; set once, before any other thread can see the entry */
-    uint32_t path_len;
 };
 
 /*

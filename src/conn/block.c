@@ -17,7 +17,7 @@ static enum stage warm_body(struct conn *c, struct conn_env *env)
     active_enter(env->active);
     if (warmed < 0) {
         if (log_gate_opens(&env->gate, env->clock.now_ms))
-            log_errno(LOG_LEVEL_ERROR, "read %s", c->body->path == NULL ? "a file being sent" : c->body->path);
+            log_errno(LOG_LEVEL_ERROR, "read %s", c->body->path);
         return STAGE_CLOSE;
     }
     c->hot_upto = c->body_offset + length;

@@ -74,7 +74,7 @@ static void tell_of_shrinking(const struct conn *c, struct conn_env *env)
     if (errno != EIO || c->body == NULL || c->body->in_memory || !log_gate_opens(&env->gate, env->clock.now_ms))
         return;
     log_line(LOG_LEVEL_WARNING, "%s: shorter than it was, or unreadable, while it was sent: its connection is closed",
-             c->body->path == NULL ? "a file" : c->body->path);
+             c->body->path);
 }
 
 enum io conn_send(struct conn *c, struct conn_env *env, struct buffer *head, struct conn_turn *turn)

@@ -1,6 +1,5 @@
 #include "files/cache.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -21,7 +20,11 @@ int cache_open(struct cache *cache, const struct cache_limits *limits)
     if (getentropy(&cache->key, sizeof cache->key) < 0)
         return -1;
     cache->buckets = calloc(buckets, sizeof *cache->buckets);
-    return cache->buckets == NULL ? -1 : 0;
+    cache->door = calloc(buckets, CACHE_DOOR);
+    if (cache->buckets != NULL && cache->door != NULL)
+        return 0;
+    cache_close(cache);
+    return -1;
 }
 
 void cache_close(struct cache *cache)
@@ -30,7 +33,9 @@ void cache_close(struct cache *cache)
         while (cache->uses[i].oldest != NULL)
             cache_remove(cache, cache->uses[i].oldest);
     free(cache->buckets);
+    free(cache->door);
     cache->buckets = NULL;
+    cache->door = NULL;
 }
 
 /* Entries with an open file and those without are two lists, so that each limit finds its oldest at once. */
@@ -53,9 +58,14 @@ static void link_newest(struct cache_uses *uses, struct entry *entry)
     uses->newest = entry;
 }
 
+static struct slice path_of(const struct entry *entry)
+{
+    return (struct slice){entry->path, entry->path_len};
+}
+
 static bool is_path_of(const struct entry *entry, uint64_t hash, struct slice path)
 {
-    return entry->hash == hash && slice_equal((struct slice){entry->path, entry->path_len}, path);
+    return entry->hash == hash && slice_equal(path_of(entry), path);
 }
 
 struct entry *cache_find(struct cache *cache, struct slice path)
@@ -107,21 +117,21 @@ static void evict(struct cache *cache, const struct entry *keep)
     }
 }
 
-struct entry *cache_insert(struct cache *cache, struct slice path, struct entry *entry)
+bool cache_wants(struct cache *cache, struct slice path)
 {
-    struct entry *other = cache_find(cache, path);
+    uint64_t hash = hash_bytes(cache->key, path);
+    uint8_t piece = (uint8_t)(hash >> 56), *at = &cache->door[hash & (CACHE_DOOR * (cache->mask + 1) - 1)];
+    bool wants = *at == piece;
+    *at = piece;
+    return wants;
+}
+
+void cache_insert(struct cache *cache, struct entry *entry)
+{
+    struct entry *other = cache_find(cache, path_of(entry));
     if (other != NULL)
         cache_remove(cache, other);
-    entry->path = malloc(path.len + 1);
-    if (entry->path == NULL) {
-        entry_drop(entry);
-        errno = ENOMEM;
-        return NULL;
-    }
-    memcpy(entry->path, path.at, path.len);
-    entry->path[path.len] = '\0';
-    entry->path_len = (uint32_t)path.len;
-    entry->hash = hash_bytes(cache->key, path);
+    entry->hash = hash_bytes(cache->key, path_of(entry));
     entry->chain = cache->buckets[entry->hash & cache->mask];
     cache->buckets[entry->hash & cache->mask] = entry;
     entry->used = ++cache->clock;
@@ -129,7 +139,6 @@ struct entry *cache_insert(struct cache *cache, struct slice path, struct entry 
     uses_of(cache, entry)->entries++;
     cache->bytes += cost(entry);
     evict(cache, entry);
-    return entry;
 }
 
 uint32_t cache_shed_files(struct cache *cache)

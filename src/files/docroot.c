@@ -8,14 +8,23 @@ int docroot_open(struct docroot *docroot, int root, const struct cache_limits *l
     return limits == NULL ? 0 : cache_open(&docroot->cache, limits);
 }
 
+static void let_pass(struct docroot *docroot, struct entry *entry)
+{
+    entry_drop(docroot->passing);
+    docroot->passing = entry;
+}
+
 void docroot_close(struct docroot *docroot)
 {
+    let_pass(docroot, NULL);
     cache_close(&docroot->cache);
 }
 
 uint32_t docroot_shed_files(struct docroot *docroot)
 {
-    return cache_shed_files(&docroot->cache);
+    uint32_t passing = docroot->passing != NULL && docroot->passing->fd >= 0;
+    let_pass(docroot, NULL);
+    return passing + cache_shed_files(&docroot->cache);
 }
 
 /* Whether something failed for want of a descriptor, and now has one. */
@@ -29,19 +38,19 @@ static enum docroot_outcome outcome_of_errno(void)
     return errno == EAGAIN ? DOCROOT_SLEEPS : DOCROOT_FULL;
 }
 
-/* Keeps a new entry in the cache. */
-static enum docroot_outcome keep(struct docroot *docroot, struct slice path, struct entry *made, struct entry **entry)
+static enum docroot_outcome open_now(struct docroot *docroot, struct slice path, bool keeps, uint64_t now_ms,
+                                     struct entry **entry)
 {
-    *entry = cache_insert(&docroot->cache, path, made);
-    return *entry == NULL ? DOCROOT_FULL : DOCROOT_FOUND;
-}
-
-static enum docroot_outcome open_now(struct docroot *docroot, struct slice path, uint64_t now_ms, struct entry **entry)
-{
-    struct entry *made = entry_open(docroot->root, path, BENEATH_NOW, now_ms);
-    if (made == NULL && made_room(docroot))
-        made = entry_open(docroot->root, path, BENEATH_NOW, now_ms);
-    return made == NULL ? outcome_of_errno() : keep(docroot, path, made, entry);
+    *entry = entry_open(docroot->root, path, BENEATH_NOW, now_ms);
+    if (*entry == NULL && made_room(docroot))
+        *entry = entry_open(docroot->root, path, BENEATH_NOW, now_ms);
+    if (*entry == NULL)
+        return outcome_of_errno();
+    if (keeps)
+        cache_insert(&docroot->cache, *entry);
+    else
+        let_pass(docroot, *entry);
+    return DOCROOT_FOUND;
 }
 
 /* An entry that has been believed long enough. */
@@ -53,7 +62,7 @@ static enum docroot_outcome check(struct docroot *docroot, struct slice path, ui
         return DOCROOT_FOUND;
     case ENTRY_CHANGED:
         cache_remove(&docroot->cache, *entry);
-        return open_now(docroot, path, now_ms, entry);
+        return open_now(docroot, path, true, now_ms, entry);
     case ENTRY_UNKNOWN:
         break;
     }
@@ -65,13 +74,17 @@ static enum docroot_outcome check(struct docroot *docroot, struct slice path, ui
 enum docroot_outcome docroot_find(struct docroot *docroot, struct slice path, struct entry *found, uint64_t now_ms,
                                   struct entry **entry)
 {
-    if (found != NULL)
-        return keep(docroot, path, found, entry);
+    let_pass(docroot, NULL);
+    *entry = found;
+    if (found != NULL) {
+        cache_insert(&docroot->cache, found);
+        return DOCROOT_FOUND;
+    }
     if (docroot->assume_cold)
         return DOCROOT_SLEEPS;
     *entry = cache_find(&docroot->cache, path);
     if (*entry == NULL)
-        return open_now(docroot, path, now_ms, entry);
+        return open_now(docroot, path, cache_wants(&docroot->cache, path), now_ms, entry);
     if (now_ms - (*entry)->checked_ms < DOCROOT_VALID_MS)
         return DOCROOT_FOUND;
     return check(docroot, path, now_ms, entry);

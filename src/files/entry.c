@@ -68,14 +68,21 @@ static bool same_identity(const struct entry_identity *a, const struct entry_ide
            same_time(a->modified, b->modified) && same_time(a->changed, b->changed);
 }
 
-static struct entry *new_entry(int status, uint64_t now_ms)
+static struct entry *new_entry(int status, struct slice path, uint64_t now_ms)
 {
-    struct entry *entry = calloc(1, sizeof *entry);
+    struct entry *entry = malloc(sizeof *entry + path.len + 1);
     if (entry == NULL)
         return NULL;
-    entry->status = status;
-    entry->fd = -1;
-    entry->checked_ms = now_ms;
+    char *behind = (char *)(entry + 1);
+    memcpy(behind, path.at, path.len);
+    behind[path.len] = '\0';
+    *entry = (struct entry){
+        .status = status,
+        .fd = -1,
+        .checked_ms = now_ms,
+        .path = behind,
+        .path_len = (uint32_t)path.len,
+    };
     atomic_init(&entry->references, 1);
     return entry;
 }
@@ -87,7 +94,6 @@ void entry_drop(struct entry *entry)
     if (entry->fd >= 0)
         close(entry->fd);
     free(entry->image);
-    free(entry->path);
     free(entry);
 }
 
@@ -107,16 +113,28 @@ static int open_path(int root, struct slice path, enum beneath_mode mode)
     return beneath_open(root, name, mode);
 }
 
+static ssize_t read_waiting(int fd, char *to, size_t len, off_t offset)
+{
+    ssize_t n;
+    do
+        n = pread(fd, to, len, offset);
+    while (n < 0 && errno == EINTR);
+    return n;
+}
+
 /* One read at an offset; in BENEATH_NOW one that doesn't sleep. Bytes, or -1 with errno, EAGAIN where it would have
  * slept. */
-static ssize_t read_some(const struct entry *entry, char *to, size_t len, off_t offset, enum beneath_mode mode)
+static ssize_t read_some(int fd, char *to, size_t len, off_t offset, enum beneath_mode mode)
 {
-    if (mode == BENEATH_WAIT || entry->never_cold)
-        return pread(entry->fd, to, len, offset);
-    ssize_t n = beneath_read_now(entry->fd, to, len, offset);
-    if (n < 0 && errno == EOPNOTSUPP)
-        errno = EAGAIN; /* no way to tell: let a thread that may sleep find out */
-    return n;
+    if (mode == BENEATH_WAIT)
+        return read_waiting(fd, to, len, offset);
+    ssize_t n = beneath_read_now(fd, to, len, offset);
+    if (n >= 0 || errno != EOPNOTSUPP)
+        return n;
+    if (beneath_in_memory(fd))
+        return read_waiting(fd, to, len, offset);
+    errno = EAGAIN; /* no way to tell: let a thread that may sleep find out */
+    return -1;
 }
 
 /* What came of reading a file that may be changing. */
@@ -126,24 +144,26 @@ enum loaded {
     FAILED, /* errno says why */
 };
 
-/* Reads the whole body behind the head. */
+/* Reads the whole body behind the head. The identity, by which it was made, is afterwards that of the file now: where
+ * the two differ, the next look begins with it. */
 static enum loaded read_body(struct entry *entry, enum beneath_mode mode)
 {
     char *body = entry->image + entry->head_len;
     uint64_t len = 0;
-    while (len < entry->size) {
-        ssize_t n = read_some(entry, body + len, entry->size - len, (off_t)len, mode);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            return n == 0 ? TORN : FAILED;
+    bool whole = true;
+    while (len < entry->size && whole) {
+        ssize_t n = read_some(entry->fd, body + len, entry->size - len, (off_t)len, mode);
+        if (n < 0)
+            return FAILED;
         len += (uint64_t)n;
+        whole = n > 0;
     }
-    struct stat after;
-    if (fstat(entry->fd, &after) < 0)
+    struct stat st;
+    if (fstat(entry->fd, &st) < 0)
         return FAILED;
-    struct entry_identity identity = identity_of(&after);
-    return same_identity(&identity, &entry->identity) ? LOADED : TORN;
+    struct entry_identity before = entry->identity;
+    entry->identity = identity_of(&st);
+    return whole && same_identity(&before, &entry->identity) ? LOADED : TORN;
 }
 
 /* Type and validators of the file that was opened for `path`. */
@@ -191,13 +211,9 @@ static int make_image(struct entry *entry, bool with_body)
     return entry->image == NULL ? -1 : 0;
 }
 
-/* Fills in all that a regular file's entry has. */
+/* Fills in all that a regular file's entry has, by its identity. */
 static enum loaded load(struct entry *entry, struct slice path, enum beneath_mode mode, bool with_body)
 {
-    struct stat st;
-    if (fstat(entry->fd, &st) < 0)
-        return FAILED;
-    entry->identity = identity_of(&st);
     entry->size = entry->identity.size;
     describe(entry, path);
     with_body = with_body && entry->size <= ENTRY_BODY_MAX;
@@ -212,7 +228,6 @@ static enum loaded load(struct entry *entry, struct slice path, enum beneath_mod
 
 static int load_file(struct entry *entry, struct slice path, enum beneath_mode mode)
 {
-    entry->never_cold = beneath_in_memory(entry->fd);
     enum loaded loaded = TORN;
     for (int i = 0; i < TORN_READS_MAX && loaded == TORN; i++)
         loaded = load(entry, path, mode, true);
@@ -221,6 +236,8 @@ static int load_file(struct entry *entry, struct slice path, enum beneath_mode m
     if (entry->in_memory) {
         close(entry->fd);
         entry->fd = -1;
+    } else if (loaded == LOADED) {
+        entry->never_cold = beneath_in_memory(entry->fd);
     }
     return loaded == LOADED ? 0 : -1;
 }
@@ -233,31 +250,32 @@ static int status_of_kind(const struct stat *st, struct slice path)
 }
 
 /* An entry for a path that could not be opened or read, by errno. */
-static struct entry *refusal(int error, uint64_t now_ms)
+static struct entry *refusal(int error, struct slice path, uint64_t now_ms)
 {
     int status = status_of_errno(error);
     errno = error;
-    return status == 0 ? NULL : new_entry(status, now_ms);
+    return status == 0 ? NULL : new_entry(status, path, now_ms);
 }
 
 struct entry *entry_open(int root, struct slice path, enum beneath_mode mode, uint64_t now_ms)
 {
     int fd = open_path(root, path, mode);
     if (fd < 0)
-        return refusal(errno, now_ms);
+        return refusal(errno, path, now_ms);
     struct stat st;
     int status = fstat(fd, &st) < 0 ? 500 : status_of_kind(&st, path);
-    struct entry *entry = new_entry(status, now_ms);
+    struct entry *entry = new_entry(status, path, now_ms);
     if (entry == NULL || status != 200) {
         close(fd);
         return entry;
     }
     entry->fd = fd;
+    entry->identity = identity_of(&st);
     if (load_file(entry, path, mode) == 0)
         return entry;
     int error = errno;
     entry_drop(entry);
-    return refusal(error, now_ms);
+    return refusal(error, path, now_ms);
 }
 
 enum entry_check entry_check(const struct entry *entry, int root, struct slice path, enum beneath_mode mode)

@@ -249,7 +249,7 @@ static void a_reply_that_is_cut_off_is_logged_with_the_bytes_that_were_sent(void
     /* the file is found and warm, so that the first call sends */
     struct entry *entry = entry_open(w->sample.root, SLICE("/large.bin"), BENEATH_WAIT, w->env.clock.now_ms);
     entry->never_cold = true;
-    cache_insert(&w->docroot.cache, SLICE("/large.bin"), entry);
+    cache_insert(&w->docroot.cache, entry);
     say(w, GET("/large.bin"));
     assert_int_equal(conn_read(&w->c, &w->env), STAGE_WRITE);
     assert_string_equal(logged(w), "");

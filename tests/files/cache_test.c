@@ -41,11 +41,13 @@ static struct cache open_cache(uint32_t entries, uint64_t bytes, uint32_t files)
     return cache;
 }
 
+/* The entry's name outlives it. */
 static struct entry *insert(struct cache *cache, const char *path, struct entry *entry)
 {
-    struct entry *inserted = cache_insert(cache, slice_of(path), entry);
-    assert_ptr_equal(inserted, entry);
-    return inserted;
+    entry->path = path;
+    entry->path_len = (uint32_t)strlen(path);
+    cache_insert(cache, entry);
+    return entry;
 }
 
 /* The paths that are there, as "ab…", without using them: one letter a path. */
@@ -152,15 +154,17 @@ static const struct eviction_row {
 
 static void run_script(struct cache *cache, const char *script)
 {
+    static const char *const paths[] = {"/a", "/b", "/c", "/d", "/e", "/f"};
     for (; *script != '\0'; script++) {
         bool finds = *script == '?';
         script += finds;
         bool with_file = *script >= 'A' && *script <= 'Z';
-        char path[] = {'/', (char)(*script | 0x20), '\0'};
-        if (finds)
-            cache_find(cache, slice_of(path));
+        if (*script == 'z')
+            assert_null(cache_find(cache, SLICE("/z")));
+        else if (finds)
+            cache_find(cache, slice_of(paths[*script - 'a']));
         else
-            insert(cache, path, make_entry(with_file));
+            insert(cache, paths[(*script | 0x20) - 'a'], make_entry(with_file));
     }
 }
 
@@ -227,11 +231,62 @@ static void exactly_those_with_files_are_shed(void **state)
     cache_close(&cache);
 }
 
+/* ---- who is let in: a guess, which may be wrong a little, and is the better the more places there are */
+
+enum { STRANGERS = 1000 };
+
+/* How many of a thousand paths are wanted. */
+static int count_wanted(struct cache *cache, char kind)
+{
+    int wanted = 0;
+    for (int i = 0; i < STRANGERS; i++) {
+        char path[32];
+        struct slice slice = {path, (size_t)snprintf(path, sizeof path, "/%c/%d", kind, i)};
+        wanted += cache_wants(cache, slice);
+    }
+    return wanted;
+}
+
+static void what_is_asked_for_the_second_time_is_wanted(void **state)
+{
+    (void)state;
+    struct cache cache = open_cache(STRANGERS, PLENTY, 10);
+    assert_in_range(count_wanted(&cache, 'a'), 0, STRANGERS / 20);
+    assert_in_range(count_wanted(&cache, 'a'), STRANGERS * 3 / 4, STRANGERS);
+    assert_in_range(count_wanted(&cache, 'b'), 0, STRANGERS / 20);
+    assert_in_range(count_wanted(&cache, 'a'), STRANGERS * 3 / 4, STRANGERS);
+    cache_close(&cache);
+}
+
+static void what_is_asked_for_at_once_again_is_wanted_however_few_places_there_are(void **state)
+{
+    (void)state;
+    struct cache cache = open_cache(1, PLENTY, 10);
+    for (int i = 0; i < STRANGERS; i++) {
+        char path[32];
+        struct slice slice = {path, (size_t)snprintf(path, sizeof path, "/%d", i)};
+        cache_wants(&cache, slice);
+        assert_true(cache_wants(&cache, slice));
+    }
+    cache_close(&cache);
+}
+
+static void what_passed_by_long_ago_is_forgotten(void **state)
+{
+    (void)state;
+    struct cache cache = open_cache(1, PLENTY, 10);
+    for (int i = 0; i < 100; i++)
+        count_wanted(&cache, 'a');
+    assert_in_range(count_wanted(&cache, 'a'), 0, STRANGERS / 2);
+    cache_close(&cache);
+}
+
 /* ---- against a model: the test holds each entry that it ever put in, so that one with no other reference is out */
 
 enum { PATHS = 200, OPERATIONS = 100000, ENTRIES_MAX = 64, FILES_MAX = 12 };
 
 struct known {
+    char path[24];
     struct entry *entry; /* NULL: not in the cache */
     unsigned used;
 };
@@ -249,11 +304,6 @@ static uint32_t next_random(struct model *m)
     m->random ^= m->random >> 17;
     m->random ^= m->random << 5;
     return m->random;
-}
-
-static struct slice path_of(int i, char path[16])
-{
-    return (struct slice){path, (size_t)snprintf(path, 16, "/path/%d", i)};
 }
 
 static void forget(struct model *m, struct known *known)
@@ -288,15 +338,15 @@ static unsigned collect_evicted(struct model *m)
 
 static void model_insert(struct model *m, int i)
 {
-    char path[16];
     struct known *known = &m->known[i];
     struct entry *entry = entry_hold(make_entry(next_random(m) % 3 == 0));
-    assert_ptr_equal(cache_insert(&m->cache, path_of(i, path), entry), entry);
+    insert(&m->cache, known->path, entry);
     if (known->entry != NULL) {
         assert_int_equal(known->entry->references, 1);
         forget(m, known);
     }
-    *known = (struct known){entry, ++m->now};
+    known->entry = entry;
+    known->used = ++m->now;
     m->entries++;
     m->files += entry->fd >= 0;
     unsigned expected = m->entries > ENTRIES_MAX || m->files > FILES_MAX;
@@ -306,8 +356,7 @@ static void model_insert(struct model *m, int i)
 
 static void model_find(struct model *m, int i)
 {
-    char path[16];
-    assert_ptr_equal(cache_find(&m->cache, path_of(i, path)), m->known[i].entry);
+    assert_ptr_equal(cache_find(&m->cache, slice_of(m->known[i].path)), m->known[i].entry);
     m->known[i].used = ++m->now;
 }
 
@@ -334,6 +383,8 @@ static void a_hundred_thousand_operations_leave_what_a_simple_model_has(void **s
 {
     (void)state;
     struct model m = {.cache = open_cache(ENTRIES_MAX, PLENTY, FILES_MAX), .random = 2463534242};
+    for (int i = 0; i < PATHS; i++)
+        snprintf(m.known[i].path, sizeof m.known[i].path, "/path/%d", i);
     for (int n = 0; n < OPERATIONS; n++) {
         int i = (int)(next_random(&m) % PATHS);
         switch (next_random(&m) % 16) {
@@ -373,6 +424,9 @@ int main(void)
         cmocka_unit_test(bytes_are_bounded),
         cmocka_unit_test(an_entry_in_use_survives_its_eviction),
         cmocka_unit_test(exactly_those_with_files_are_shed),
+        cmocka_unit_test(what_is_asked_for_the_second_time_is_wanted),
+        cmocka_unit_test(what_is_asked_for_at_once_again_is_wanted_however_few_places_there_are),
+        cmocka_unit_test(what_passed_by_long_ago_is_forgotten),
         cmocka_unit_test(a_hundred_thousand_operations_leave_what_a_simple_model_has),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -32,6 +32,7 @@ static void open_world(struct world *w)
     int root = beneath_root(w->tree.path);
     assert_true(root >= 0);
     assert_int_equal(docroot_open(&w->docroot, root, &limits), 0);
+    w->docroot.cache.key = (struct hash_key){1, 2}; /* so that what the cache guesses is the same each time */
 }
 
 static void close_world(struct world *w)
@@ -55,13 +56,96 @@ static struct entry *find(struct world *w, const char *path, uint64_t now_ms)
     return entry;
 }
 
+/* The same for what is asked for the second time. */
+static struct entry *find_again(struct world *w, const char *path, uint64_t now_ms)
+{
+    find(w, path, now_ms);
+    return find(w, path, now_ms);
+}
+
+static void change(struct world *w, const char *text)
+{
+    tree_add(&w->tree, &(struct tree_row){TREE_FILE, "small", text, 0});
+}
+
+/* What is opened without sleeping, as its name is in memory; skips where the file system can't say so. */
+static struct entry *pass(struct world *w, const char *path)
+{
+    struct entry *entry;
+    close(beneath_open(w->docroot.root, path + 1, BENEATH_WAIT));
+    if (docroot_find(&w->docroot, slice_of(path), NULL, NOW, &entry) == DOCROOT_FOUND)
+        return entry;
+    close_world(w);
+    print_message("skipped: the temporary directory's file system can't say what is in the page cache\n");
+    skip();
+    return NULL;
+}
+
+static void what_is_asked_for_once_passes_and_what_is_asked_for_again_stays(void **state)
+{
+    (void)state;
+    static const char *const paths[] = {"/small", "/large", "/other"};
+    struct world w;
+    open_world(&w);
+    for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
+        struct slice path = slice_of(paths[i]);
+        struct entry *once = entry_hold(pass(&w, paths[i]));
+        assert_int_equal(once->references, 2);
+        assert_null(cache_find(&w.docroot.cache, path));
+        struct entry *again = find(&w, paths[i], NOW);
+        assert_int_equal(once->references, 1);
+        assert_int_equal(again->references, 1);
+        assert_ptr_equal(cache_find(&w.docroot.cache, path), again);
+        assert_ptr_equal(find(&w, paths[i], NOW), again);
+        entry_drop(once);
+    }
+    close_world(&w);
+}
+
+static void what_only_passed_is_never_old(void **state)
+{
+    (void)state;
+    struct world w;
+    open_world(&w);
+    assert_int_equal(pass(&w, "/small")->size, 5);
+    change(&w, "another size");
+    assert_int_equal(find(&w, "/small", NOW)->size, 12);
+    close_world(&w);
+}
+
+static void what_took_a_look_that_may_sleep_stays_from_the_first_time_on(void **state)
+{
+    (void)state;
+    struct world w;
+    struct entry *entry = NULL;
+    open_world(&w);
+    struct entry *found = docroot_look_up(&w.docroot, SLICE("/small"), NOW);
+    assert_int_equal(docroot_find(&w.docroot, SLICE("/small"), found, NOW, &entry), DOCROOT_FOUND);
+    assert_ptr_equal(entry, found);
+    assert_ptr_equal(find(&w, "/small", NOW), found);
+    close_world(&w);
+}
+
+static void what_stayed_stays_when_its_file_changes(void **state)
+{
+    (void)state;
+    struct world w;
+    open_world(&w);
+    find_again(&w, "/small", NOW);
+    change(&w, "another size");
+    struct entry *changed = find(&w, "/small", NOW + DOCROOT_VALID_MS);
+    assert_int_equal(changed->size, 12);
+    assert_ptr_equal(cache_find(&w.docroot.cache, SLICE("/small")), changed);
+    close_world(&w);
+}
+
 static void what_was_found_is_believed_for_a_second(void **state)
 {
     (void)state;
     struct world w;
     open_world(&w);
-    struct entry *first = find(&w, "/small", NOW);
-    tree_add(&w.tree, &(struct tree_row){TREE_FILE, "small", "another size", 0});
+    struct entry *first = find_again(&w, "/small", NOW);
+    change(&w, "another size");
     assert_ptr_equal(find(&w, "/small", NOW + DOCROOT_VALID_MS - 1), first);
     assert_int_equal(first->size, 5);
     assert_int_equal(find(&w, "/small", NOW + DOCROOT_VALID_MS)->size, 12);
@@ -73,7 +157,7 @@ static void what_is_unchanged_is_kept_and_believed_anew(void **state)
     (void)state;
     struct world w;
     open_world(&w);
-    struct entry *first = entry_hold(find(&w, "/small", NOW));
+    struct entry *first = entry_hold(find_again(&w, "/small", NOW));
     struct entry *second = find(&w, "/small", NOW + DOCROOT_VALID_MS);
     assert_int_equal(second->checked_ms, NOW + DOCROOT_VALID_MS);
     assert_int_equal(second->identity.inode, first->identity.inode);
@@ -116,9 +200,8 @@ static void without_descriptors_cached_files_give_theirs_up_and_then_it_is_full(
     struct world w;
     struct entry *entry;
     open_world(&w);
-    find(&w, "/other", NOW); /* so that its name is in memory, and an open needs no disk */
-    cache_remove(&w.docroot.cache, cache_find(&w.docroot.cache, SLICE("/other")));
-    struct entry *large = find(&w, "/large", NOW);
+    close(beneath_open(w.docroot.root, "other", BENEATH_WAIT)); /* its name is in memory: an open needs no disk */
+    struct entry *large = find_again(&w, "/large", NOW);
     assert_true(large->fd >= 0);
     struct rlimit was = no_more_files();
     enum docroot_outcome with_one_to_give = docroot_find(&w.docroot, SLICE("/other"), NULL, NOW, &entry);
@@ -129,6 +212,25 @@ static void without_descriptors_cached_files_give_theirs_up_and_then_it_is_full(
     assert_true(with_one_to_give == DOCROOT_FOUND || with_one_to_give == DOCROOT_SLEEPS);
     assert_null(cache_find(&w.docroot.cache, SLICE("/large")));
     assert_int_equal(with_none, DOCROOT_FULL);
+    close_world(&w);
+}
+
+static void a_file_that_only_passes_gives_up_its_descriptor_too(void **state)
+{
+    (void)state;
+    struct world w;
+    open_world(&w);
+    int lowest = dup(STDERR_FILENO), after = -1;
+    close(lowest);
+    struct entry *large = find(&w, "/large", NOW);
+    assert_int_equal(large->fd, lowest);
+    assert_int_equal(docroot_shed_files(&w.docroot), 1);
+    after = dup(STDERR_FILENO);
+    close(after);
+    assert_int_equal(after, lowest);
+    assert_int_equal(docroot_shed_files(&w.docroot), 0);
+    find(&w, "/small", NOW);
+    assert_int_equal(docroot_shed_files(&w.docroot), 0);
     close_world(&w);
 }
 
@@ -145,10 +247,15 @@ static void what_is_closed_twice_or_never_opened_is_fine(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_is_asked_for_once_passes_and_what_is_asked_for_again_stays),
+        cmocka_unit_test(what_only_passed_is_never_old),
+        cmocka_unit_test(what_took_a_look_that_may_sleep_stays_from_the_first_time_on),
+        cmocka_unit_test(what_stayed_stays_when_its_file_changes),
         cmocka_unit_test(what_was_found_is_believed_for_a_second),
         cmocka_unit_test(what_is_unchanged_is_kept_and_believed_anew),
         cmocka_unit_test(where_all_is_cold_every_path_sleeps_until_it_is_looked_up),
         cmocka_unit_test(without_descriptors_cached_files_give_theirs_up_and_then_it_is_full),
+        cmocka_unit_test(a_file_that_only_passes_gives_up_its_descriptor_too),
         cmocka_unit_test(what_is_closed_twice_or_never_opened_is_fine),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

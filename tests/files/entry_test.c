@@ -2,6 +2,7 @@
 
 #include "http/date.h"
 #include "http/head.h"
+#include "lib/refuse.h"
 #include "lib/response.h"
 #include "lib/tree.h"
 
@@ -15,6 +16,8 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -226,6 +229,9 @@ static void expect_row(const struct world *world, const struct row *row)
         fail_msg("%s: %s is %d, not %d", row->name, row->path, entry->status, row->status);
     assert_int_equal(entry->references, 1);
     assert_int_equal(entry->checked_ms, 7);
+    assert_ptr_not_equal(entry->path, row->path);
+    assert_string_equal(entry->path, row->path);
+    assert_int_equal(entry->path_len, strlen(row->path));
     if ((entry->fd >= 0) != kept || (lowest_free_fd() != free_fd) != kept)
         fail_msg("%s: its descriptor is %d", row->name, entry->fd);
     if (row->status == 200) {
@@ -622,29 +628,36 @@ static void a_file_that_cannot_be_read_cannot_be_warmed(void **state)
     assert_int_equal(errno, EBADF);
 }
 
-/* A tree of its own where files are memory. */
-static void a_file_system_that_is_memory_is_never_cold(void **state)
+/* A tree of its own where files are memory. False where there is no such place. */
+static bool open_tree_in_memory(struct tree *tree, const struct tree_row *row)
 {
-    (void)state;
-    const struct tree_row row = {TREE_FILE, "large", NULL, LARGE};
     const char *before = getenv("TMPDIR");
     char *kept = before == NULL ? NULL : strdup(before);
-    struct tree tree;
     int memory = open("/dev/shm", O_RDONLY | O_DIRECTORY);
     bool there = memory >= 0 && beneath_in_memory(memory) && access("/dev/shm", W_OK) == 0;
     close(memory);
     if (!there) {
         free(kept);
         print_message("skipped: /dev/shm is no file system in memory that may be written to\n");
-        skip();
+        return false;
     }
     setenv("TMPDIR", "/dev/shm", 1);
-    tree_open(&tree, &row, 1);
+    tree_open(tree, row, 1);
     if (kept != NULL)
         setenv("TMPDIR", kept, 1);
     else
         unsetenv("TMPDIR");
     free(kept);
+    return true;
+}
+
+static void a_file_system_that_is_memory_is_never_cold(void **state)
+{
+    (void)state;
+    const struct tree_row row = {TREE_FILE, "large", NULL, LARGE};
+    struct tree tree;
+    if (!open_tree_in_memory(&tree, &row))
+        skip();
     int root = beneath_root(tree.path);
     struct entry *entry = entry_open(root, SLICE("/large"), BENEATH_WAIT, 0);
     assert_true(entry->never_cold);
@@ -652,6 +665,146 @@ static void a_file_system_that_is_memory_is_never_cold(void **state)
     entry_drop(entry);
     close(root);
     tree_close(&tree);
+}
+
+/* ---- a kernel that can't read without sleeping; the refusal is of the thread that asks for it */
+
+struct now_look {
+    int root;
+    const char *path;
+    int status, error; /* status 0: no entry, error says why */
+    bool in_memory;
+};
+
+static void *look_now(void *arg)
+{
+    struct now_look *look = arg;
+    if (!refuse_call(SYS_preadv2, EOPNOTSUPP))
+        return NULL;
+    struct entry *entry = entry_open(look->root, slice_of(look->path), BENEATH_NOW, 0);
+    look->error = errno;
+    look->status = entry == NULL ? 0 : entry->status;
+    look->in_memory = entry != NULL && entry->in_memory;
+    entry_drop(entry);
+    return arg;
+}
+
+/* Whether the kernel let itself be made such a one; *look is what was found then. */
+static bool look_without_read_now(struct now_look *look)
+{
+    pthread_t thread;
+    void *done;
+    entry_drop(entry_open(look->root, slice_of(look->path), BENEATH_WAIT, 0)); /* its name is in memory */
+    assert_int_equal(pthread_create(&thread, NULL, look_now, look), 0);
+    assert_int_equal(pthread_join(thread, &done), 0);
+    return done != NULL;
+}
+
+static void where_no_read_can_say_whether_it_sleeps_a_file_is_left_to_who_may(void **state)
+{
+    const struct world *world = *state;
+    int fd = beneath_open(world->root, "small.txt", BENEATH_WAIT);
+    bool memory = beneath_in_memory(fd);
+    close(fd);
+    struct now_look small = {.root = world->root, .path = "/small.txt"}, large = small, missing = small;
+    large.path = "/large.bin";
+    missing.path = "/missing";
+    if (memory || !look_without_read_now(&small))
+        skip();
+    assert_int_equal(small.status, 0);
+    assert_int_equal(small.error, EAGAIN);
+    assert_true(look_without_read_now(&large)); /* of which nothing is read */
+    assert_true(large.status == 200 || large.error == EAGAIN);
+    assert_false(large.in_memory);
+    assert_true(look_without_read_now(&missing));
+    assert_true(missing.status == 404 || missing.error == EAGAIN);
+}
+
+static void where_no_read_can_say_so_a_file_that_is_memory_is_read_at_once(void **state)
+{
+    (void)state;
+    const struct tree_row row = {TREE_FILE, "small", "small", 0};
+    struct tree tree;
+    if (!open_tree_in_memory(&tree, &row))
+        skip();
+    struct now_look look = {.root = beneath_root(tree.path), .path = "/small"};
+    bool looked = look_without_read_now(&look);
+    close(look.root);
+    tree_close(&tree);
+    if (!looked)
+        skip();
+    assert_int_equal(look.status, 200);
+    assert_true(look.in_memory);
+}
+
+/* ---- a file that isn't what fstat(2) says, as one that is being written */
+
+/* What sysfs has is shorter than it says. */
+static void a_file_that_is_shorter_than_it_says_stays_in_its_file(void **state)
+{
+    (void)state;
+    struct stat st;
+    int root = beneath_root("/sys/kernel");
+    if (root < 0 || fstatat(root, "uevent_seqnum", &st, 0) < 0 || st.st_size != 4096) {
+        print_message("skipped: there is no /sys/kernel/uevent_seqnum\n");
+        close(root);
+        skip();
+    }
+    struct entry *entry = entry_open(root, SLICE("/uevent_seqnum"), BENEATH_WAIT, 0);
+    assert_int_equal(entry->status, 200);
+    assert_int_equal(entry->size, 4096);
+    assert_true(entry->fd >= 0);
+    assert_false(entry->in_memory);
+    entry_drop(entry);
+    close(root);
+}
+
+/* Files of these sizes change whenever they are read. */
+enum { SHRINKS = 30000, SHRUNK = 100, GROWS = 40000, GREW_MOST = 40010 };
+
+/* In the place of the C library's. */
+ssize_t pread(int fd, void *to, size_t len, off_t offset)
+{
+    const struct iovec piece = {.iov_base = to, .iov_len = len};
+    char path[32];
+    struct stat st;
+    snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+    if (fstat(fd, &st) == 0 && (st.st_size == SHRINKS || (st.st_size >= GROWS && st.st_size < GREW_MOST)))
+        assert_int_equal(truncate(path, st.st_size == SHRINKS ? SHRUNK : st.st_size + 1), 0);
+    return preadv(fd, &piece, 1, offset);
+}
+
+static void add_sized(const struct world *world, const char *name, size_t size)
+{
+    char relative[64];
+    snprintf(relative, sizeof relative, "root/%s", name);
+    tree_add(&world->tree, &(struct tree_row){TREE_FILE, relative, NULL, size});
+}
+
+static void a_file_that_shrinks_while_it_is_read_is_read_again(void **state)
+{
+    const struct world *world = *state;
+    add_sized(world, "shrinks", SHRINKS);
+    const struct row row = {"shrinks", "/shrinks", 200, "application/octet-stream", NULL, SHRUNK};
+    expect_row(world, &row);
+}
+
+static void a_file_that_changes_whenever_it_is_read_stays_in_its_file(void **state)
+{
+    const struct world *world = *state;
+    add_sized(world, "grows", GROWS);
+    struct entry *entry = open_entry(world, "/grows");
+    struct slice head = {entry->image, entry->head_len};
+    assert_int_equal(entry->status, 200);
+    assert_false(entry->in_memory);
+    assert_true(entry->fd >= 0);
+    assert_in_range(entry->size, GROWS + 2, GREW_MOST - 1);
+    assert_int_equal(check(world, entry, "/grows"), ENTRY_HOLDS);
+    char length[24];
+    snprintf(length, sizeof length, "%d", (int)entry->size);
+    expect_field(head, "Content-Length", slice_of(length));
+    expect_field(head, "ETag", entry->validators.etag);
+    entry_drop(entry);
 }
 
 #define IN_A_WORLD(test) cmocka_unit_test_setup_teardown(test, make_world, end_world)
@@ -675,6 +828,11 @@ int main(void)
         IN_A_WORLD(warming_a_file_that_shrank_is_no_failure),
         IN_A_WORLD(a_file_that_cannot_be_read_cannot_be_warmed),
         cmocka_unit_test(a_file_system_that_is_memory_is_never_cold),
+        IN_A_WORLD(where_no_read_can_say_whether_it_sleeps_a_file_is_left_to_who_may),
+        cmocka_unit_test(where_no_read_can_say_so_a_file_that_is_memory_is_read_at_once),
+        cmocka_unit_test(a_file_that_is_shorter_than_it_says_stays_in_its_file),
+        IN_A_WORLD(a_file_that_shrinks_while_it_is_read_is_read_again),
+        IN_A_WORLD(a_file_that_changes_whenever_it_is_read_stays_in_its_file),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -453,6 +453,16 @@ static void what_names_no_file_is_not_looked_for(void **state)
 
 /* ---- how long it is believed */
 
+/* What is asked for twice is kept. */
+static void learn(struct world *w, const char *line)
+{
+    for (int i = 0; i < 2; i++) {
+        ask(w, line, NULL);
+        entry_drop(w->reply.entry);
+        w->reply.entry = NULL;
+    }
+}
+
 static void change_small(const struct world *w)
 {
     tree_add(&w->sample.tree, &(struct tree_row){TREE_FILE, "root/small.txt", "bigger than it was\n", 0});
@@ -461,7 +471,7 @@ static void change_small(const struct world *w)
 static void an_entry_is_believed_for_a_second_and_then_looked_at_again(void **state)
 {
     struct world *w = *state;
-    ask(w, "GET /small.txt", NULL);
+    learn(w, "GET /small.txt");
     change_small(w);
     w->clock.now_ms = START_MS + DOCROOT_VALID_MS - 1;
     assert_true(slice_equal(ask(w, "GET /small.txt", NULL), SLICE(SAMPLE_SMALL)));
@@ -473,7 +483,7 @@ static void an_entry_is_believed_for_a_second_and_then_looked_at_again(void **st
 static void an_entry_that_still_holds_is_believed_for_another_second(void **state)
 {
     struct world *w = *state;
-    ask(w, "GET /small.txt", NULL);
+    learn(w, "GET /small.txt");
     struct entry *entry = cache_find(&w->docroot.cache, SLICE("/small.txt"));
     w->clock.now_ms = START_MS + DOCROOT_VALID_MS;
     ask(w, "GET /small.txt", NULL);
@@ -489,7 +499,7 @@ static void an_entry_that_still_holds_is_believed_for_another_second(void **stat
 static void what_was_missing_is_looked_for_again_after_a_second(void **state)
 {
     struct world *w = *state;
-    ask(w, "GET /new.txt", NULL);
+    learn(w, "GET /new.txt");
     assert_int_equal(w->reply.status, 404);
     tree_add(&w->sample.tree, &(struct tree_row){TREE_FILE, "root/new.txt", "new\n", 0});
     w->clock.now_ms = START_MS + DOCROOT_VALID_MS - 1;
@@ -555,9 +565,7 @@ static void without_a_descriptor_the_reply_is_503(void **state)
 /* The cache's descriptor, and not the reader's: the reply's reference is given up first. */
 static void fill_cache_with_a_file(struct world *w)
 {
-    ask(w, "GET /large.bin", NULL);
-    entry_drop(w->reply.entry);
-    w->reply.entry = NULL;
+    learn(w, "GET /large.bin");
     assert_int_equal(w->docroot.cache.uses[1].entries, 1);
 }
 
@@ -577,7 +585,7 @@ static void a_cached_file_gives_its_descriptor_up_for_another(void **state)
 static void a_cached_file_gives_its_descriptor_up_for_a_look_at_another(void **state)
 {
     struct world *w = *state;
-    ask(w, "GET /small.txt", NULL);
+    learn(w, "GET /small.txt");
     fill_cache_with_a_file(w);
     w->clock.now_ms = START_MS + DOCROOT_VALID_MS;
     parse(w, "GET /small.txt", NULL);
@@ -599,9 +607,7 @@ static void a_refusal_has_its_page_and_ends_the_connection(void **state)
     } refusals[] = {
         {400, false, {{.text = SAMPLE_BEGIN("400 Bad Request") "Connection: close\r\n"}, SAMPLE_PAGE(400)}},
         {408, false, {{.text = SAMPLE_BEGIN("408 Request Timeout") "Connection: close\r\n"}, SAMPLE_PAGE(408)}},
-        {413,
-         true,
-         {{.text = SAMPLE_BEGIN("413 Content Too Large") "Connection: close\r\n"}, SAMPLE_PAGE_HEAD(413)}},
+        {413, true, {{.text = SAMPLE_BEGIN("413 Content Too Large") "Connection: close\r\n"}, SAMPLE_PAGE_HEAD(413)}},
         {503,
          false,
          {{.text = SAMPLE_BEGIN("503 Service Unavailable") "Retry-After: 5\r\nConnection: close\r\n"},
@@ -614,7 +620,8 @@ static void a_refusal_has_its_page_and_ends_the_connection(void **state)
         buffer_init(&out);
         buffer_init(&expected);
         sample_put(&expected, refusals[i].reply, PARTS_MAX);
-        assert_int_equal(reply_refuse(SAMPLE_NOW_DATE, refusals[i].status, refusals[i].head_only, &out, &reply), REPLY_MADE);
+        assert_int_equal(reply_refuse(SAMPLE_NOW_DATE, refusals[i].status, refusals[i].head_only, &out, &reply),
+                         REPLY_MADE);
         assert_true(slice_equal(buffer_bytes(&out), buffer_bytes(&expected)));
         assert_int_equal(reply.status, refusals[i].status);
         assert_int_equal(reply.body_bytes, refusals[i].head_only ? 0 : page_length(refusals[i].status));
