@@ -42,7 +42,7 @@ struct acceptor {
     int reserved;
     bool paused;               /* the listeners are not being polled */
     uint64_t seen_open;        /* connections that were open when last counted */
-    uint64_t since_seen;       /* taken since */
+    uint64_t seen_taken;       /* how many all acceptors had taken then */
     bool closing;              /* what waits in the backlog is let in, as the last: */
     int last;                  /* so many of them */
     _Atomic uint64_t accepted; /* shared: connections that were taken, … */

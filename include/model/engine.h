@@ -29,6 +29,7 @@ enum engine_order {
 struct engine_shared {
     _Alignas(64) _Atomic uint32_t order; /* enum engine_order */
     _Alignas(64) _Atomic uint32_t shed;  /* idle connections that are to end, where each has a thread of its own */
+    _Atomic uint32_t shed_files;         /* how often the caches were asked to give up their files */
     _Atomic uint64_t requests;           /* that ended processes have answered */
 };
 
@@ -65,8 +66,8 @@ int engine_run(struct engine *engine, int control);
 /* Gives the engine a new connection, as the main thread does: only where no crew accepts. */
 void engine_admit(struct engine *engine, const struct arrival *arrival);
 
-/* Makes one more thread of the first crew, which grows. Where that fails, there are as many as can be. */
-void engine_grow(struct engine *engine);
+/* Makes one more thread of the first crew, which grows. False when there are as many as can be. */
+bool engine_grow(struct engine *engine);
 
 /* A crew's i-th place. */
 static inline struct place *engine_place(const struct engine *engine, int crew, int i)

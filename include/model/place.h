@@ -46,8 +46,7 @@ struct place {
     struct acceptor *acceptor; /* owned: listeners that this place watches as well; NULL: none */
 
     _Alignas(64) _Atomic uint64_t sweep_ms; /* shared: when the next sweep is due; whoever comes first does it */
-    _Atomic uint32_t shed;                  /* shared: idle connections that the accept stage asks to be closed, … */
-    _Atomic bool shed_files;                /* shared: … and that the cache give up its files */
+    _Atomic uint32_t shed;                  /* shared: idle connections that the accept stage asks to be closed */
     _Atomic bool asleep;                    /* shared, an inbox's: its thread waits, or is about to */
     _Atomic int64_t load_ns;                /* shared: what its connections are expected to cost, see load.h */
 };

@@ -29,6 +29,7 @@ struct engine_settings {
     int weights[SETTINGS_WEIGHTS_MAX];     /* of the readers, in the choice of one for a new connection */
     int weight_count;                      /* readers without a weight have 1 */
     int active_limit;                      /* threads that may work at once; 0: all */
+    int addresses;                         /* that are listened on */
     int cores;                             /* that we may use, at least 1 */
     int files_max;                         /* descriptors that this process may have */
     int connections_max;                   /* connections at once, settled from the others */

@@ -38,6 +38,7 @@ struct worker {
     struct conn_env env;
     struct docroot docroot;
     struct meter meter;
+    uint32_t shed_files; /* what engine_shared said when it last gave up its files */
     struct worker_counts counts;
 
     _Alignas(64) _Atomic uint64_t ended; /* shared: connections closed here; written by this thread */

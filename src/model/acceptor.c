@@ -79,22 +79,30 @@ int acceptor_open(struct acceptor *acceptor, struct engine *engine, struct place
     return 0;
 }
 
+static void ignore_listeners(struct acceptor *acceptor)
+{
+    for (int i = 0; i < acceptor->count; i++)
+        poller_remove(&acceptor->place->poller, acceptor->listeners[i]);
+}
+
 /* Nothing is accepted for a moment: a level-triggered listener that isn't read would spin. */
 static void pause_for(struct acceptor *acceptor, uint64_t ms)
 {
     if (!acceptor->paused)
-        for (int i = 0; i < acceptor->count; i++)
-            poller_remove(&acceptor->place->poller, acceptor->listeners[i]);
+        ignore_listeners(acceptor);
     acceptor->paused = true;
     acceptor->look_ms = clock_now_ms() + ms;
 }
 
+/* All of them, or none: one that is watched and not read would spin. */
 static void resume(struct acceptor *acceptor)
 {
-    bool failed = false;
+    acceptor->paused = false;
     for (int i = 0; i < acceptor->count; i++)
-        failed |= watch(acceptor, i) < 0 && errno != EEXIST;
-    acceptor->paused = failed;
+        acceptor->paused |= watch(acceptor, i) < 0;
+    if (acceptor->paused)
+        ignore_listeners(acceptor);
+    atomic_store_explicit(&acceptor->engine->shared->shed, 0, memory_order_relaxed); /* who was asked has heard it */
 }
 
 void acceptor_room_init(struct acceptor_room *room)
@@ -160,17 +168,17 @@ static bool make_room(struct acceptor *acceptor)
     return asks || at_it;
 }
 
-/* Connections that are open; as far as there may be `limit` of them, exactly. The threads' counters are read only then,
- * and other acceptors are taken to be as busy as this one. */
+/* Connections that are open, at most: those that were when last counted, and all that have come since. Counted anew
+ * when that may be `limit`. */
 static uint64_t count_open(struct acceptor *acceptor, uint64_t limit)
 {
-    uint64_t others = (uint64_t)acceptor->engine->acceptor_count - 1;
-    uint64_t unseen = acceptor->since_seen + others * (acceptor->since_seen + BATCH);
-    if (acceptor->seen_open + unseen >= limit) {
-        acceptor->seen_open = engine_connections(acceptor->engine);
-        acceptor->since_seen = 0;
-    }
-    return acceptor->seen_open + acceptor->since_seen;
+    struct engine *engine = acceptor->engine;
+    uint64_t since = count_taken(engine, true) - acceptor->seen_taken;
+    if (acceptor->seen_open + since < limit)
+        return acceptor->seen_open + since;
+    acceptor->seen_taken = count_taken(engine, true);
+    acceptor->seen_open = engine_connections(engine);
+    return acceptor->seen_open;
 }
 
 /* Whether one more connection may be taken; *refused: only to be told that there is no room. */
@@ -221,7 +229,6 @@ static bool take_one(struct acceptor *acceptor, int listener, struct arrival *ar
     if (arrival->fd < 0)
         return false;
     atomic_fetch_add_explicit(&acceptor->refused, arrival->refused, memory_order_relaxed);
-    acceptor->since_seen++;
     atomic_fetch_add_explicit(&acceptor->accepted, 1, memory_order_relaxed);
     return true;
 }
@@ -271,11 +278,13 @@ void acceptor_look(struct acceptor *acceptor)
     if (acceptor_patience(acceptor) != 0)
         return;
     pthread_mutex_lock(&acceptor->lock);
-    if (acceptor->paused)
-        resume(acceptor);
-    settle(acceptor);
-    if (acceptor->paused)
-        acceptor->look_ms = clock_now_ms() + FULL_PAUSE_MS;
+    if (acceptor->open) {
+        if (acceptor->paused)
+            resume(acceptor);
+        settle(acceptor);
+        if (acceptor->paused)
+            acceptor->look_ms = clock_now_ms() + FULL_PAUSE_MS;
+    }
     pthread_mutex_unlock(&acceptor->lock);
 }
 

@@ -52,7 +52,7 @@ static void admitted(struct engine *engine, struct place *to)
         return;
     for (int i = 0; i < engine->settings.workers; i++) {
         struct place *place = engine_place(engine, 0, i);
-        if (atomic_load(&place->asleep)) {
+        if (atomic_exchange(&place->asleep, false)) {
             place_wake(place);
             return;
         }
@@ -78,6 +78,7 @@ static bool steal(struct worker *thief)
     if (c == NULL)
         return false;
     load_move(&thief->engine->load, from, thief->place, c);
+    atomic_store(&thief->place->asleep, false);
     worker_serve(thief, c);
     return true;
 }

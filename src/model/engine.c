@@ -152,15 +152,19 @@ int engine_open(struct engine *engine, const struct engine_settings *settings, c
 
 /* ---- connections */
 
-void engine_grow(struct engine *engine)
+bool engine_grow(struct engine *engine)
 {
     struct worker *worker = &engine->workers[engine->count];
     if (engine->count == engine->most)
-        return;
-    if (worker_open(worker, engine, 0, engine->count) == 0 && worker_start(worker, loop_run) == 0)
-        engine->count++;
-    else
+        return false;
+    if (worker->engine == NULL && worker_open(worker, engine, CREW_HOME, engine->count) < 0) {
         worker_close(worker);
+        return false;
+    }
+    if (worker_start(worker, loop_run) < 0)
+        return false; /* it stays as it is, for the next time */
+    engine->count++;
+    return true;
 }
 
 struct conn *engine_open_conn(struct engine *engine, const struct arrival *arrival, uint16_t home)
@@ -180,9 +184,9 @@ uint64_t engine_connections(struct engine *engine)
     if (engine->settings.model->reap != NULL)
         engine->settings.model->reap(engine);
     /* The ends first: a connection that both comes and goes meanwhile is counted as open. */
-    uint64_t ended = atomic_load_explicit(&engine->ended, memory_order_relaxed), accepted = 0;
+    uint64_t ended = atomic_load_explicit(&engine->ended, memory_order_acquire), accepted = 0;
     for (int i = 0; i < engine->count; i++)
-        ended += atomic_load_explicit(&engine->workers[i].ended, memory_order_relaxed);
+        ended += atomic_load_explicit(&engine->workers[i].ended, memory_order_acquire);
     for (int i = 0; i < engine->acceptor_count; i++)
         accepted += atomic_load_explicit(&engine->acceptors[i].accepted, memory_order_relaxed);
     return accepted - ended;
@@ -265,7 +269,7 @@ void engine_free(struct engine *engine)
     for (int i = 0; i < engine->acceptor_count; i++)
         acceptor_close(&engine->acceptors[i]);
     logger_close(&engine->logger);
-    for (int i = 0; i < engine->count; i++)
+    for (int i = 0; i < engine->most && engine->workers[i].engine != NULL; i++)
         worker_close(&engine->workers[i]);
     if (engine->workers != NULL)
         munmap(engine->workers, (size_t)engine->most * sizeof *engine->workers);

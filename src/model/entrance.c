@@ -28,10 +28,16 @@ void engine_admit(struct engine *engine, const struct arrival *arrival)
         engine->settings.model->admitted(engine, to);
 }
 
+/* How many may be taken before the first of them is given away: what is taken already, a process would inherit. */
+static int batch_of(const struct engine *engine)
+{
+    return engine->settings.processes ? 1 : ARRIVALS_MAX;
+}
+
 static void admit_some(struct engine *engine, uint64_t key)
 {
     struct arrival arrivals[ARRIVALS_MAX];
-    int count = acceptor_take(engine->entrance.acceptor, key, arrivals, ARRIVALS_MAX);
+    int count = acceptor_take(engine->entrance.acceptor, key, arrivals, batch_of(engine));
     for (int i = 0; i < count; i++)
         engine_admit(engine, &arrivals[i]);
 }
@@ -85,7 +91,7 @@ void engine_drain(struct engine *engine)
     struct arrival last[ARRIVALS_MAX];
     int count;
     if (acceptor != NULL) {
-        while ((count = acceptor_take_last(acceptor, last, ARRIVALS_MAX)) > 0)
+        while ((count = acceptor_take_last(acceptor, last, batch_of(engine))) > 0)
             for (int i = 0; i < count; i++)
                 engine_admit(engine, &last[i]);
         acceptor_close(acceptor);

@@ -10,6 +10,7 @@
  */
 #include "model/loop.h"
 #include "model/models.h"
+#include "model/shed.h"
 #include "model/sweep.h"
 #include "os/sleeper.h"
 
@@ -39,11 +40,11 @@ static struct place *admit(struct engine *engine, struct conn *c, uint64_t n)
     return NULL;
 }
 
-/* A thread for it, if none is free. */
+/* A thread for it, if none is free; or the thread of a connection that is idle; else it waits. */
 static void admitted(struct engine *engine, struct place *to)
 {
-    if (queue_is_behind(&to->queue))
-        engine_grow(engine);
+    if (queue_is_behind(&to->queue) && !engine_grow(engine))
+        shed_ask(engine, 1);
 }
 
 static void wake(struct engine *engine)

@@ -3,7 +3,7 @@
 #include "model/engine.h"
 #include "model/sweep.h"
 
-enum { EVENTS_MAX = 256, ARRIVALS_MAX = 64, BATCH_MAX = 64 };
+enum { EVENTS_MAX = 256, TURN_EVENTS = 4, ARRIVALS_MAX = 64, BATCH_MAX = 64 };
 
 /* The listeners' last connections, and their end. */
 static void stop_accepting(struct worker *worker)
@@ -64,7 +64,7 @@ static int wait_for_events(struct worker *worker, struct poller_event *events)
             ms = 0;
     }
     active_leave(worker->env.active);
-    int count = poller_wait(&place->poller, events, EVENTS_MAX, ms);
+    int count = poller_wait(&place->poller, events, worker->crew->threads > 1 ? TURN_EVENTS : EVENTS_MAX, ms);
     active_enter(worker->env.active);
     if (inbox)
         atomic_store(&place->asleep, false);
@@ -110,14 +110,14 @@ static void run_inbox(struct worker *worker)
 /* What the accept stage asks for when it has no room. */
 static void shed(struct worker *worker)
 {
-    struct place *place = worker->place;
-    if (!atomic_load_explicit(&place->shed_files, memory_order_relaxed))
+    uint32_t asked = atomic_load_explicit(&worker->engine->shared->shed_files, memory_order_relaxed);
+    if (asked == worker->shed_files)
         return;
-    atomic_store_explicit(&place->shed_files, false, memory_order_relaxed);
-    uint32_t count = atomic_exchange_explicit(&place->shed, 0, memory_order_relaxed);
+    worker->shed_files = asked;
+    docroot_shed_files(&worker->docroot);
+    uint32_t count = atomic_exchange_explicit(&worker->place->shed, 0, memory_order_relaxed);
     if (count > 0)
         sweep_idle(worker, count);
-    docroot_shed_files(&worker->docroot);
 }
 
 /* Whether this worker is the one of its place to sweep now. */
@@ -164,6 +164,7 @@ static void queue_loop(struct worker *worker)
         loop_obeys(worker); /* its end comes as a shut queue */
         for (int i = 0; i < count; i++)
             worker_serve(worker, &engine->table.conns[fds[i]]);
+        shed(worker);
         worker_tell_logger(worker);
     }
 }

@@ -9,15 +9,14 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { LOG_MS = 5000 }; /* for its last lines, where the log takes them */
+enum { LOG_MS = 1000 }; /* for its last lines, where the log takes them */
 
-/* The parent's poller is one for all that come of it: each would hear what another says to its own log. */
-static int start_log(struct logger *logger)
+/* The parent's log is one for all that come of it: what one says to its logger, another's would hear; and the file may
+ * have been renamed since. */
+static int open_log(struct engine *engine)
 {
-    poller_close(&logger->poller);
-    if (logger->path != NULL && poller_open(&logger->poller) < 0)
-        return -1;
-    return logger_start(logger);
+    logger_close(&engine->logger);
+    return logger_open(&engine->logger, engine->settings.access_log, 1);
 }
 
 /* The child: one worker, with a log of its own, and one connection. Its memory the kernel takes back. */
@@ -27,7 +26,8 @@ static void live(struct engine *engine, struct conn *c, pid_t parent)
     bool opened = process_tie_to_parent() == 0 && getppid() == parent;
     for (int i = 0; i < engine->acceptor_count; i++)
         acceptor_close(&engine->acceptors[i]);
-    if (opened && worker_open(worker, engine, 0, 0) == 0 && start_log(&engine->logger) == 0) {
+    if (opened && open_log(engine) == 0 && worker_open(worker, engine, CREW_HOME, 0) == 0 &&
+        logger_start(&engine->logger) == 0) {
         worker_serve(worker, c);
         if (logger_flush(&engine->logger, LOG_MS))
             logger_close(&engine->logger);
@@ -73,21 +73,24 @@ void processes_wake(struct engine *engine)
         sleeper_wake_process(engine->processes.children[i]);
 }
 
-static void forget(struct processes *processes, pid_t child)
+/* Whether it was one of ours: who started us by exec(2) may have left us others. */
+static bool forget(struct processes *processes, pid_t child)
 {
     int i = 0;
     while (i < processes->count && processes->children[i] != child)
         i++;
-    if (i < processes->count)
-        processes->children[i] = processes->children[--processes->count];
+    if (i == processes->count)
+        return false;
+    processes->children[i] = processes->children[--processes->count];
+    return true;
 }
 
 void processes_reap(struct engine *engine)
 {
     pid_t child;
     while (engine->processes.count > 0 && (child = waitpid(-1, NULL, WNOHANG)) > 0) {
-        forget(&engine->processes, child);
-        atomic_fetch_add_explicit(&engine->ended, 1, memory_order_relaxed);
+        if (forget(&engine->processes, child))
+            atomic_fetch_add_explicit(&engine->ended, 1, memory_order_release);
     }
     if (engine->processes.count == 0)
         usage_of_children(&engine->processes.usage);

@@ -47,13 +47,23 @@ static int reserve_of(int acceptors)
     return acceptors * ACCEPTOR_LEAST > ACCEPTOR_RESERVE ? acceptors * ACCEPTOR_LEAST : ACCEPTOR_RESERVE;
 }
 
+static int smaller(int a, int b)
+{
+    return a < b ? a : b;
+}
+
 void settings_settle(struct engine_settings *settings, int wanted)
 {
     settings->model->settle(settings);
     number_places(settings);
     int most = settings->files_max - settings->files_max / FILES_TO_CACHE - FILES_OF_OUR_OWN -
-               FILES_PER_PLACE * (settings_places(settings) + 1) - 2 * reserve_of(settings_acceptors(settings));
-    settings->connections_max = wanted > 0 && wanted < most ? wanted : most;
+               settings->addresses * settings_acceptors(settings) - FILES_PER_PLACE * (settings_places(settings) + 1) -
+               2 * reserve_of(settings_acceptors(settings));
+    if (settings->crews[CREW_HOME].grows) /* each thread opens files of its own */
+        most /= 2;
+    if (settings->processes)
+        most = smaller(most, settings->crews[CREW_HOME].threads);
+    settings->connections_max = wanted > 0 ? smaller(wanted, most) : most;
 }
 
 struct cache_limits settings_cache_limits(const struct engine_settings *settings)

@@ -75,13 +75,10 @@ static uint32_t share_out(struct engine *engine, uint32_t count)
 uint32_t shed_ask(struct engine *engine, uint32_t count)
 {
     uint32_t found = share_out(engine, count);
-    for (int i = 0; i < engine->place_count; i++) {
-        struct place *place = &engine->places[i];
-        if (!place->crew->rests)
-            continue;
-        atomic_store_explicit(&place->shed_files, true, memory_order_relaxed);
-        place_wake(place);
-    }
+    atomic_fetch_add_explicit(&engine->shared->shed_files, 1, memory_order_relaxed);
+    for (int i = 0; i < engine->place_count; i++)
+        if (engine->places[i].crew->rests)
+            place_wake(&engine->places[i]);
     atomic_store_explicit(&engine->shared->shed, count, memory_order_relaxed);
     if (engine->settings.model->wake != NULL)
         engine->settings.model->wake(engine);

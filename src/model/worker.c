@@ -93,6 +93,7 @@ void worker_close(struct worker *worker)
 {
     conn_env_close(&worker->env);
     docroot_close(&worker->docroot);
+    worker->engine = NULL;
 }
 
 /* ---- one connection */
@@ -104,8 +105,10 @@ void worker_end(struct worker *worker, struct conn *c)
         load_forget(&worker->engine->load, engine_home(worker->engine, c), c);
     conn_fini(c, &worker->env);
     conn_table_release(&worker->engine->table, fd);
+    active_leave(worker->env.active); /* it waits where the socket lingers */
     close(fd);
-    atomic_fetch_add_explicit(&worker->ended, 1, memory_order_relaxed);
+    active_enter(worker->env.active);
+    atomic_fetch_add_explicit(&worker->ended, 1, memory_order_release);
 }
 
 struct conn_due worker_due(const struct worker *worker, const struct conn *c)

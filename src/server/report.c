@@ -30,7 +30,12 @@ static void put_workers(FILE *out, const struct engine *engine)
     put_line(out, true, &(struct line){accepts ? "accept" : "main", -1, 0, engine->main});
     for (int i = 0; i < engine->count; i++) {
         const struct worker *worker = &engine->workers[i];
-        put_line(out, false, &(struct line){worker->role, worker->cpu, worker->env.requests, worker->counts});
+        struct line line = {.role = worker->role, .cpu = worker->cpu};
+        if (worker_is_finished(worker)) { /* else it sleeps on a dead disk, and may wake up */
+            line.requests = worker->env.requests;
+            line.counts = worker->counts;
+        }
+        put_line(out, false, &line);
     }
     if (engine->settings.processes)
         put_line(out, false,

@@ -135,6 +135,7 @@ static void fill_settings(struct server *server)
         .writers = options->writers,
         .blockers = options->blockers,
         .processes = options->processes,
+        .addresses = options->listeners,
         .weight_count = options->weight_count,
         .active_limit = options->active_limit,
         .files_max = limits_raise_files(),
