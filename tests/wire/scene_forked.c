@@ -3,6 +3,7 @@
 
 #include <signal.h>
 #include <stdio.h>
+#include <string.h>
 
 /* The server's processes; how many. */
 static int list_children(const struct stage *stage, pid_t *children, int most)
