@@ -12,7 +12,8 @@
  * What must not be measured is the client. So a request is made before it is sent, its answer has a place before it
  * comes, and the bytes are compared with the file's when the clock has stopped. And the end of a latency is not when
  * this thread got round to reading, but the time that the kernel stamped on the answer's last packet as it came in
- * (SO_TIMESTAMPNS): while the thread still sends to others, nobody's time runs because of that.
+ * (SO_TIMESTAMPNS): while the thread still sends to others, nobody's time runs because of that. And it never sleeps
+ * while it is measured: on one machine, waking it would be the server's work, many times a request's in a guest.
  *
  * Source addresses are spread over 127.0.0.0/8, for one address has 28,000 ports at most. Connections end by a reset:
  * thousands of them in TIME_WAIT would be in the way of the next run.
@@ -335,12 +336,13 @@ static void events_take(struct client *client, int timeout_ms)
         connection_event(client, &client->connections[events[i].data.u32], events[i].events);
 }
 
-/* Until none is waiting, or it has been too long: then those are lost that still do. */
-static void answers_await(struct client *client, size_t from, size_t to)
+/* Until none is waiting, or it has been too long: then those are lost that still do. With look_ms 0 it doesn't sleep.
+ */
+static void answers_await(struct client *client, size_t from, size_t to, int look_ms)
 {
     uint64_t until_ns = now_ns() + PATIENCE_S * UINT64_C(1000000000);
     while (client->waiting > 0 && now_ns() < until_ns)
-        events_take(client, 1000);
+        events_take(client, look_ms);
     errno = ETIMEDOUT;
     for (size_t i = from; i < to && client->waiting > 0; i++)
         if (client->connections[i].state == CONNECTING || client->connections[i].state == WAITING)
@@ -357,7 +359,7 @@ static void connections_establish(struct client *client)
             connection_prepare(client, &client->connections[i], GREETING);
             connection_begin(client, &client->connections[i]);
         }
-        answers_await(client, from, to);
+        answers_await(client, from, to, 1000);
         answers_check(client, from, to);
     }
     if (client->lost + client->wrong > 0)
@@ -489,7 +491,7 @@ static int measure(struct client *client, const char *times, void (*begin)(struc
     client->first_ns = now_ns();
     begin(client);
     client->sent_ns = now_ns();
-    answers_await(client, 0, client->count);
+    answers_await(client, 0, client->count, 0);
     uint64_t client_us = cpu_us() - before_us;
     answers_check(client, 0, client->count);
     result_print(client, times, client_us);

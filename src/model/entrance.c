@@ -46,7 +46,7 @@ static int patience(const struct engine *engine)
 {
     const struct acceptor *acceptor = engine->entrance.acceptor;
     int ms = acceptor == NULL ? -1 : acceptor_patience(acceptor);
-    return engine->settings.model->reap != NULL && (ms < 0 || ms > REAP_MS) ? REAP_MS : ms;
+    return engine->settings.processes && (ms < 0 || ms > REAP_MS) ? REAP_MS : ms;
 }
 
 /* One turn of the main thread; whether `control` is readable. */
