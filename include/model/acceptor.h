@@ -34,8 +34,8 @@ struct acceptor {
     struct engine *engine;
     struct place *place;                   /* whose poller watches the listeners */
     int listeners[ACCEPTOR_LISTENERS_MAX]; /* owned */
-    bool
-        exclusive[ACCEPTOR_LISTENERS_MAX]; /* watched by other places as well: not all are to wake for one connection */
+    /* Those that other places watch as well: not all are to wake for one connection. */
+    bool exclusive[ACCEPTOR_LISTENERS_MAX];
     int count;
     pthread_mutex_t lock;          /* between the threads of a shared place */
     int reserve[ACCEPTOR_RESERVE]; /* descriptors of nothing, to be given up when there are no others */
@@ -56,7 +56,8 @@ struct acceptor_room {
     pthread_mutex_t lock;
     uint64_t shed_ms;     /* when the owners were last asked to make room */
     uint64_t shed_let_in; /* how many connections had been let in by then, … */
-    uint64_t shed_ended;  /* … how many are to have ended when that is done */
+    uint64_t shed_ended;  /* … how many had ended, … */
+    uint32_t shed_found;  /* … and how many idle ones were found and told to end */
     struct log_gate gate; /* one line a second, whosever */
 };
 

@@ -145,11 +145,11 @@ static void ask_for_room(struct engine *engine, uint64_t now_ms)
     engine->room.shed_ms = now_ms;
     engine->room.shed_let_in = count_taken(engine, false);
     engine->room.shed_ended = count_ended(engine);
-    engine->room.shed_ended += shed_ask(engine, (uint32_t)(most > BATCH ? most : BATCH));
+    engine->room.shed_found = shed_ask(engine, (uint32_t)(most > BATCH ? most : BATCH));
 }
 
 /* Asks the owners to make room, unless they are at it, and gives them a moment for it; false when they were asked just
- * now, are done, and it can't be said that the room they made is used up. */
+ * now and had nobody idle, and it can't be said that this has changed. */
 static bool make_room(struct acceptor *acceptor)
 {
     struct engine *engine = acceptor->engine;
@@ -158,8 +158,9 @@ static bool make_room(struct acceptor *acceptor)
     pthread_mutex_lock(&room->lock);
     bool recent = now_ms < room->shed_ms + SHED_EVERY_MS;
     bool used_up = count_taken(engine, false) - room->shed_let_in >= BATCH;
-    bool at_it = now_ms < room->shed_ms + SHED_PAUSE_MS || (recent && count_ended(engine) < room->shed_ended);
-    bool asks = !at_it && (!recent || used_up);
+    bool at_it =
+        now_ms < room->shed_ms + SHED_PAUSE_MS || (recent && count_ended(engine) < room->shed_ended + room->shed_found);
+    bool asks = !at_it && (!recent || used_up || room->shed_found > 0); /* there may be more where those came from */
     if (asks)
         ask_for_room(engine, now_ms);
     pthread_mutex_unlock(&room->lock);
