@@ -16,7 +16,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { AT_ONCE = 10, SCENE_SECONDS = 120, PASSED = 0, FAILED = 1, SKIPPED = 77 };
+enum { AT_ONCE = 8, SCENE_SECONDS = 120, PASSED = 0, FAILED = 1, SKIPPED = 77 };
 
 const char *stage_say(struct stage *stage, const char *format, ...)
 {
