@@ -73,6 +73,28 @@ static int status_of(int sock)
     return response_status((struct slice){got, len});
 }
 
+/* More peers than can even be told, each with half a request. Whether all are in that can be. */
+static bool crowd_in(struct rig *rig, int socks[FAR_TOO_MANY])
+{
+    for (int i = 0; i < FAR_TOO_MANY; i++)
+        socks[i] = connect_half(rig);
+    return wait_until_accepted(rig, MOST + ACCEPTOR_RESERVE);
+}
+
+/* They say the other half, and go. How many were answered, or told that there is no room. */
+static int all_answered(int socks[FAR_TOO_MANY])
+{
+    int answered = 0;
+    for (int i = 0; i < FAR_TOO_MANY; i++)
+        rig_say(socks[i], REST);
+    for (int i = 0; i < FAR_TOO_MANY; i++) {
+        int status = status_of(socks[i]);
+        answered += status == 200 || status == 503;
+        close(socks[i]);
+    }
+    return answered;
+}
+
 static void as_many_as_may_be_are_let_in_exactly_and_the_next_are_told_so(void **state)
 {
     const struct shape *shape = *state;
@@ -103,21 +125,13 @@ static void as_many_as_may_be_are_let_in_exactly_and_the_next_are_told_so(void *
 static void who_cannot_even_be_told_waits_until_there_is_room(void **state)
 {
     const struct shape *shape = *state;
-    int socks[FAR_TOO_MANY], answered = 0;
+    int socks[FAR_TOO_MANY];
     struct rig rig;
     rig_open(&rig, &shape->plan, &tree);
-    for (int i = 0; i < FAR_TOO_MANY; i++)
-        socks[i] = connect_half(&rig);
-    bool filled = wait_until_accepted(&rig, MOST + ACCEPTOR_RESERVE);
+    bool filled = crowd_in(&rig, socks);
     usleep(150000); /* longer than it pauses */
     uint64_t taken = accepted(&rig);
-    for (int i = 0; i < FAR_TOO_MANY; i++)
-        rig_say(socks[i], REST);
-    for (int i = 0; i < FAR_TOO_MANY; i++) {
-        int status = status_of(socks[i]);
-        answered += status == 200 || status == 503;
-        close(socks[i]);
-    }
+    int answered = all_answered(socks);
     bool ended = rig_wait_for(&rig, 0);
     rig_close(&rig);
     assert_true(filled && ended);
@@ -129,23 +143,15 @@ static void who_cannot_even_be_told_waits_until_there_is_room(void **state)
 static void who_waits_at_the_listeners_when_the_server_stops_is_let_in(void **state)
 {
     const struct shape *shape = *state;
-    int socks[FAR_TOO_MANY], answered = 0;
+    int socks[FAR_TOO_MANY];
     struct rig rig;
     rig_open(&rig, &shape->plan, &tree);
-    for (int i = 0; i < FAR_TOO_MANY; i++)
-        socks[i] = connect_half(&rig);
-    bool filled = wait_until_accepted(&rig, MOST + ACCEPTOR_RESERVE);
+    bool filled = crowd_in(&rig, socks);
     uint64_t before = accepted(&rig);
     rig_halt(&rig);
     engine_drain(&rig.engine);
     bool all = wait_until_accepted(&rig, FAR_TOO_MANY);
-    for (int i = 0; i < FAR_TOO_MANY; i++)
-        rig_say(socks[i], REST);
-    for (int i = 0; i < FAR_TOO_MANY; i++) {
-        int status = status_of(socks[i]);
-        answered += status == 200 || status == 503;
-        close(socks[i]);
-    }
+    int answered = all_answered(socks);
     bool ended = rig_wait_for(&rig, 0);
     rig_close(&rig);
     assert_true(filled && all && ended);
