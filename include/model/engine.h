@@ -87,7 +87,8 @@ static inline struct place *engine_owner(const struct engine *engine, uint32_t o
     return owner - 1 < (uint32_t)engine->place_count ? &engine->places[owner - 1] : NULL;
 }
 
-/* Connections that are open. */
+/* Connections that have ended so far, and that are open. */
+uint64_t engine_ended(struct engine *engine);
 uint64_t engine_connections(struct engine *engine);
 
 /* The table's place for a new connection, which is nobody's yet; NULL when there is none, and it was closed. */

@@ -37,10 +37,9 @@ struct load_cost {
 };
 
 struct load {
-    struct hash_key hash;    /* of verb and target, for the keys */
-    struct load_row *rows;   /* owned; NULL: nothing is measured */
-    struct load_cost *costs; /* mapped: of each connection, by its descriptor; the affair of its owner */
-    int size;
+    struct hash_key hash;                  /* of verb and target, for the keys */
+    struct load_row *rows;                 /* owned; NULL: nothing is measured */
+    struct load_cost *costs;               /* mapped: of each connection, by its descriptor; the affair of its owner */
     _Alignas(64) _Atomic uint32_t mean_ns; /* of all requests, moving */
     _Atomic uint32_t wait_ns;              /* from accept to the first read, moving */
 };

@@ -1,4 +1,4 @@
-/* signals: as events of a poller (signalfd(2)), so that no handler ever runs. */
+/* signals: as events of a poller (signalfd(2)), so that no handler has anything to do. */
 #ifndef SHUNT_OS_SIGNALS_H
 #define SHUNT_OS_SIGNALS_H
 
@@ -11,5 +11,9 @@ void signals_close(int fd);
 
 /* The number of a signal that waits, taken; 0 when none does. */
 int signals_take(int fd);
+
+/* From now on this signal does nothing but interrupt what a thread waits for that hasn't blocked it. 0, or -1 with
+ * errno. */
+int signals_interrupt(int signal);
 
 #endif

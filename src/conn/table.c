@@ -1,19 +1,12 @@
 #include "conn/table.h"
 
-#include <sys/mman.h>
-
-/* Zeroed memory that is committed page by page as it is touched. */
-static void *map_lazily(size_t size)
-{
-    void *at = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    return at == MAP_FAILED ? NULL : at;
-}
+#include "os/memory.h"
 
 int conn_table_open(struct conn_table *table, int size)
 {
     *table = (struct conn_table){.size = size};
-    table->conns = map_lazily((size_t)size * sizeof *table->conns);
-    table->slots = map_lazily((size_t)size * sizeof *table->slots);
+    table->conns = memory_map((size_t)size * sizeof *table->conns);
+    table->slots = memory_map((size_t)size * sizeof *table->slots);
     if (table->conns != NULL && table->slots != NULL)
         return 0;
     conn_table_close(table);
@@ -22,10 +15,8 @@ int conn_table_open(struct conn_table *table, int size)
 
 void conn_table_close(struct conn_table *table)
 {
-    if (table->conns != NULL)
-        munmap(table->conns, (size_t)table->size * sizeof *table->conns);
-    if (table->slots != NULL)
-        munmap(table->slots, (size_t)table->size * sizeof *table->slots);
+    memory_unmap(table->conns, (size_t)table->size * sizeof *table->conns);
+    memory_unmap(table->slots, (size_t)table->size * sizeof *table->slots);
     table->conns = NULL;
     table->slots = NULL;
 }

@@ -134,17 +134,12 @@ static uint64_t count_taken(const struct engine *engine, bool refused_too)
     return taken;
 }
 
-static uint64_t count_ended(struct engine *engine)
-{
-    return count_taken(engine, true) - engine_connections(engine);
-}
-
 static void ask_for_room(struct engine *engine, uint64_t now_ms)
 {
     int most = engine->settings.connections_max / SHED_PART;
     engine->room.shed_ms = now_ms;
     engine->room.shed_let_in = count_taken(engine, false);
-    engine->room.shed_ended = count_ended(engine);
+    engine->room.shed_ended = engine_ended(engine);
     engine->room.shed_found = shed_ask(engine, (uint32_t)(most > BATCH ? most : BATCH));
 }
 
@@ -158,8 +153,8 @@ static bool make_room(struct acceptor *acceptor)
     pthread_mutex_lock(&room->lock);
     bool recent = now_ms < room->shed_ms + SHED_EVERY_MS;
     bool used_up = count_taken(engine, false) - room->shed_let_in >= BATCH;
-    bool at_it =
-        now_ms < room->shed_ms + SHED_PAUSE_MS || (recent && count_ended(engine) < room->shed_ended + room->shed_found);
+    bool at_it = now_ms < room->shed_ms + SHED_PAUSE_MS ||
+                 (recent && engine_ended(engine) < room->shed_ended + room->shed_found);
     bool asks = !at_it && (!recent || used_up || room->shed_found > 0); /* there may be more where those came from */
     if (asks)
         ask_for_room(engine, now_ms);

@@ -3,11 +3,11 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "model/loop.h"
+#include "os/memory.h"
 #include "os/process.h"
 
 #include <errno.h>
 #include <stdlib.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 enum {
@@ -25,14 +25,6 @@ struct active *engine_active(struct engine *engine)
 }
 
 /* ---- the start */
-
-/* Zeroed memory that is committed as it is touched: of the room for threads only a little may be needed. `sharing`:
- * MAP_PRIVATE, or MAP_SHARED with processes to come. */
-static void *map(size_t size, int sharing)
-{
-    void *at = mmap(NULL, size, PROT_READ | PROT_WRITE, sharing | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    return at == MAP_FAILED ? NULL : at;
-}
 
 static int open_places(struct engine *engine)
 {
@@ -94,13 +86,12 @@ static int fail(const char *what)
     return -1;
 }
 
-/* All that threads share stands before the first of them starts. The listeners come first: from here on they are ours.
- */
+/* All that threads share stands before the first of them starts. */
 static int open_parts(struct engine *engine, const int *listeners, int addresses)
 {
     const struct engine_settings *settings = &engine->settings;
     int threads = settings_threads(settings, true);
-    if ((engine->shared = map(sizeof *engine->shared, MAP_SHARED)) == NULL)
+    if ((engine->shared = memory_map_shared(sizeof *engine->shared)) == NULL)
         return fail("make shared memory");
     if (conn_table_open(&engine->table, settings->files_max) < 0)
         return fail("make a table of connections");
@@ -116,7 +107,7 @@ static int open_parts(struct engine *engine, const int *listeners, int addresses
     }
     engine->logger.active = engine_active(engine);
     if ((settings->model->open != NULL && settings->model->open(engine) < 0) ||
-        (engine->workers = map((size_t)threads * sizeof *engine->workers, MAP_PRIVATE)) == NULL)
+        (engine->workers = memory_map((size_t)threads * sizeof *engine->workers)) == NULL)
         return fail("make the threads' tables");
     engine->most = threads;
     return open_workers(engine);
@@ -179,14 +170,20 @@ struct conn *engine_open_conn(struct engine *engine, const struct arrival *arriv
     return c;
 }
 
-uint64_t engine_connections(struct engine *engine)
+uint64_t engine_ended(struct engine *engine)
 {
     if (engine->settings.model->reap != NULL)
         engine->settings.model->reap(engine);
-    /* The ends first: a connection that both comes and goes meanwhile is counted as open. */
-    uint64_t ended = atomic_load_explicit(&engine->ended, memory_order_acquire), accepted = 0;
+    uint64_t ended = atomic_load_explicit(&engine->ended, memory_order_acquire);
     for (int i = 0; i < engine->count; i++)
         ended += atomic_load_explicit(&engine->workers[i].ended, memory_order_acquire);
+    return ended;
+}
+
+uint64_t engine_connections(struct engine *engine)
+{
+    /* The ends first: a connection that both comes and goes meanwhile is counted as open. */
+    uint64_t ended = engine_ended(engine), accepted = 0;
     for (int i = 0; i < engine->acceptor_count; i++)
         accepted += atomic_load_explicit(&engine->acceptors[i].accepted, memory_order_relaxed);
     return accepted - ended;
@@ -271,8 +268,7 @@ void engine_free(struct engine *engine)
     logger_close(&engine->logger);
     for (int i = 0; i < engine->most && engine->workers[i].engine != NULL; i++)
         worker_close(&engine->workers[i]);
-    if (engine->workers != NULL)
-        munmap(engine->workers, (size_t)engine->most * sizeof *engine->workers);
+    memory_unmap(engine->workers, (size_t)engine->most * sizeof *engine->workers);
     free_places(engine);
     free(engine->acceptors);
     rota_close(&engine->rota);
@@ -281,7 +277,6 @@ void engine_free(struct engine *engine)
     if (engine->settings.active_limit > 0)
         active_close(&engine->active);
     conn_table_close(&engine->table);
-    if (engine->shared != NULL)
-        munmap(engine->shared, sizeof *engine->shared);
+    memory_unmap(engine->shared, sizeof *engine->shared);
     *engine = (struct engine){0};
 }

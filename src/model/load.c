@@ -14,7 +14,7 @@ enum {
 
 int load_open(struct load *load, int size)
 {
-    *load = (struct load){.mean_ns = MEAN_AT_FIRST, .size = size};
+    *load = (struct load){.mean_ns = MEAN_AT_FIRST};
     load->rows = calloc(LOAD_ROWS, sizeof *load->rows);
     load->costs = calloc((size_t)size, sizeof *load->costs);
     bool opened = load->rows != NULL && load->costs != NULL && getentropy(&load->hash, sizeof load->hash) == 0;

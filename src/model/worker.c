@@ -156,14 +156,13 @@ enum stage worker_run_stage(struct worker *worker, struct conn *c)
 }
 
 /* The connection stays: its poller hears of another interest only where there is one. */
-static void stay(struct worker *worker, struct conn *c, enum stage next)
+static void stay(struct worker *worker, struct conn *c)
 {
     struct conn_table *table = &worker->engine->table;
     uint32_t was = c->interest;
-    c->stage = (uint8_t)next;
     if (worker->env.rearm || was == 0)
         conn_table_set_due(table, c->fd, worker_due(worker, c));
-    c->interest = conn_interest(c, next);
+    c->interest = conn_interest(c, (enum stage)c->stage);
     if (c->interest == was)
         return;
     uint64_t key = conn_table_key(table, c->fd);
@@ -223,7 +222,7 @@ void worker_run(struct worker *worker, struct conn *c)
     struct place *to = run_stages(worker, c, &next);
     while (to != NULL) {
         if (to == worker->place && place_keeps(to)) {
-            stay(worker, c, next);
+            stay(worker, c);
             return;
         }
         if (worker_pass(worker, to, c, next))

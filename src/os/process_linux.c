@@ -1,16 +1,13 @@
 #include "os/process.h"
 
+#include "os/signals.h"
+
 #include <signal.h>
 #include <sys/prctl.h>
 
-static void do_nothing(int signal)
-{
-    (void)signal;
-}
-
 int process_heed_children(void)
 {
-    return sigaction(SIGCHLD, &(struct sigaction){.sa_handler = do_nothing, .sa_flags = SA_NOCLDSTOP}, NULL);
+    return signals_interrupt(SIGCHLD);
 }
 
 int process_tie_to_parent(void)

@@ -41,3 +41,13 @@ void signals_close(int fd)
     close(fd);
     pthread_sigmask(SIG_UNBLOCK, &set, NULL);
 }
+
+static void do_nothing(int signal)
+{
+    (void)signal;
+}
+
+int signals_interrupt(int signal)
+{
+    return sigaction(signal, &(struct sigaction){.sa_handler = do_nothing, .sa_flags = SA_NOCLDSTOP}, NULL);
+}

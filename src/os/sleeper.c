@@ -1,15 +1,11 @@
 #include "os/sleeper.h"
 
 #include "os/poller.h"
+#include "os/signals.h"
 
 #include <errno.h>
 #include <poll.h>
 #include <time.h>
-
-static void do_nothing(int signal)
-{
-    (void)signal;
-}
 
 int sleeper_open(void)
 {
@@ -21,7 +17,7 @@ int sleeper_open(void)
         errno = error;
         return -1;
     }
-    return sigaction(SIGURG, &(struct sigaction){.sa_handler = do_nothing}, NULL);
+    return signals_interrupt(SIGURG);
 }
 
 void sleeper_init(struct sleeper *sleeper)
