@@ -42,12 +42,17 @@ FLOORS := base os http files reply conn model server
 KERNEL := $(shell uname -s)
 OTHERS := $(if $(filter Linux,$(KERNEL)),%_kqueue.c %_bsd.c %_darwin.c,%_epoll.c %_linux.c)
 
+# The scanners are for one kind of processor each; SCAN=plain takes those for any.
+MACHINE := $(firstword $(subst -, ,$(shell $(CC) -dumpmachine)))
+SCAN    ?= $(or $(if $(filter x86_64 amd64,$(MACHINE)),sse2),$(if $(filter aarch64 arm64,$(MACHINE)),neon),plain)
+OTHERS  += $(filter-out src/http/scan_$(SCAN).c,$(wildcard src/http/scan_*.c))
+
 SOURCES := $(filter-out $(OTHERS),$(foreach floor,$(FLOORS),$(sort $(wildcard src/$(floor)/*.c))))
 OBJECTS := $(SOURCES:src/%.c=$(BUILD)/obj/%.o)
 TESTS   := $(patsubst tests/%.c,$(BUILD)/tests/%,$(sort $(wildcard $(FLOORS:%=tests/%/*_test.c))))
 HELPERS := $(patsubst tests/lib/%.c,$(BUILD)/tests/lib/%.o,$(sort $(wildcard tests/lib/*.c)))
 
-.PHONY: all run test bench bench-models floors format install clean soak unit
+.PHONY: all run test bench bench-models floors format install clean soak unit sources
 
 all: $(BUILD)/shunt
 
@@ -56,7 +61,7 @@ $(BUILD)/shunt: $(BUILD)/obj/main.o $(OBJECTS)
 	$(Q)$(CC) $(LINKING) -o $@ $^ $(LDLIBS)
 
 # A change of compiler or flags rebuilds everything.
-FLAGS := $(COMPILE) | $(LINKING)
+FLAGS := $(COMPILE) | $(LINKING) | $(SCAN)
 $(BUILD)/flags: FORCE
 	@mkdir -p $(BUILD)
 	@echo '$(FLAGS)' | cmp -s - $@ || echo '$(FLAGS)' > $@
@@ -77,6 +82,16 @@ $(BUILD)/tests/%: tests/%.c $(HELPERS) $(OBJECTS)
 	@mkdir -p $(@D)
 	$(call say,CC)
 	$(Q)$(COMPILE) -Itests -MMD -MP -MF $@.d $(LINKING) -o $@ $< $(HELPERS) $(OBJECTS) -lcmocka $(LDLIBS)
+
+# A benchmark of what needs no more than these two floors.
+$(BUILD)/bench/%: bench/%.c $(filter $(BUILD)/obj/base/% $(BUILD)/obj/http/%,$(OBJECTS))
+	@mkdir -p $(@D)
+	$(call say,CC)
+	$(Q)$(COMPILE) -MMD -MP -MF $@.d $(LINKING) -o $@ $< $(filter %.o,$^) $(LDLIBS)
+
+# The sources of the floors that IN names, for whoever compiles them in another way.
+sources:
+	@printf '%s\n' $(filter $(IN:%=src/%/%),$(SOURCES))
 
 .PRECIOUS: $(BUILD)/tests/lib/%.o
 
@@ -116,4 +131,4 @@ install: all
 clean:
 	rm -rf build
 
--include $(OBJECTS:.o=.d) $(BUILD)/obj/main.d $(TESTS:=.d) $(HELPERS:.o=.d)
+-include $(OBJECTS:.o=.d) $(BUILD)/obj/main.d $(TESTS:=.d) $(HELPERS:.o=.d) $(wildcard $(BUILD)/bench/*.d)

@@ -16,8 +16,13 @@ static inline void fields_init(struct fields *fields, struct request *request)
     *fields = (struct fields){.request = request};
 }
 
-/* Takes the next field in, its value trimmed. 0, or an HTTP status: 400, 417, 501. */
+/* Takes the next field in: its name, a token, and what stands behind the colon, as scan_value() lets it through. 0, or
+ * an HTTP status: 400, 417, 501. */
 int fields_take(struct fields *fields, struct slice name, struct slice value);
+
+/* Cuts the first line off *lines, which are a complete head's (request->fields): the next field's name, and its value
+ * trimmed. False when there is none. */
+bool field_next(struct slice *lines, struct slice *name, struct slice *value);
 
 /* No more fields: draws the conclusions. 0, or 400. */
 int fields_finish(struct fields *fields);

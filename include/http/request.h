@@ -5,8 +5,9 @@
  * there is nothing to get out of step; the caller need not ask before another line feed has come (or a limit is near).
  *
  * What two parsers could read in two ways is refused with 400: a bare CR or LF, NUL and other controls, white space
- * before a colon or at a line's start (obs-fold), Content-Length that is repeated, listed, signed, empty or too large,
- * Transfer-Encoding that is repeated, or stands beside Content-Length, or in HTTP/1.0.
+ * before a colon or at a line's start (obs-fold), Content-Length that is repeated, listed, signed, empty, too large, or
+ * begins with a needless zero, Transfer-Encoding that is repeated, or stands beside Content-Length, or in HTTP/1.0, and
+ * a repeated Content-Type.
  */
 #ifndef SHUNT_HTTP_REQUEST_H
 #define SHUNT_HTTP_REQUEST_H
@@ -32,6 +33,7 @@ struct request_limits {
 enum request_method {
     METHOD_GET = 1,
     METHOD_HEAD,
+    METHOD_OPTIONS,
     METHOD_OTHER,   /* known to RFC 9110 9.3 or RFC 5789, not served here: 405 */
     METHOD_UNKNOWN, /* 501 */
 };
@@ -44,6 +46,7 @@ struct request {
     struct slice target; /* as sent */
     struct slice path;   /* its path, still percent-encoded, at least "/"; empty where the target is no path ("*") */
     struct slice query;  /* with its "?"; empty when there is none */
+    struct slice fields; /* the head's field lines, each with its CRLF: see field_next(). Of a complete head only */
     struct slice host;   /* uri-host[:port], from the target where it is absolute (RFC 9112 3.2.2), else from Host */
 
     bool keep_alive;         /* the client allows another request on the connection (RFC 9112 9.3) */
@@ -51,8 +54,9 @@ struct request {
     bool expect_continue;    /* Expect: 100-continue; any other expectation is 417 */
     uint64_t content_length; /* bytes of the body; 0 without a body or when chunked */
 
-    /* Field values, trimmed; empty (at == NULL) where absent. Where a field came more than once though it has a single
-     * value (RFC 9110 5.3), its slice is that of the last one and its bit stands in `repeated`. */
+    /* Field values, trimmed; empty (at == NULL) where absent. Where a field came more than once, its slice is that of
+     * the last one and its bit stands in `repeated`: one that has a single value is then worth nothing, one that is a
+     * list (RFC 9110 5.3) must be read from `fields`. */
     struct slice range, if_range;
     struct slice if_match, if_none_match;
     struct slice if_modified_since, if_unmodified_since;
@@ -82,15 +86,15 @@ enum request_result {
  * *length (RFC 9112 2.2).
  *
  * REQUEST_INVALID comes as soon as the bytes show it: a byte that can't stand where it stands is refused at once, what
- * a line means, when the line is complete. *status is 400, 414, 417, 431, 501 or 505; request->line and ->target are
- * then as far as they were read, for the log, and ->method is 0 where it wasn't. METHOD_UNKNOWN and METHOD_OTHER are
- * not errors here.
+ * a line means, when the line is complete. *status is 400, 414, 417, 421, 431, 501 or 505; request->line and ->target
+ * are then as far as they were read, for the log, and ->method is 0 where it wasn't. METHOD_UNKNOWN and METHOD_OTHER
+ * are not errors here.
  *
  * Host: HTTP/1.1 needs exactly one, non-empty and well formed (RFC 9112 3.2), else 400; a malformed or repeated one is
  * 400 in HTTP/1.0 too, where an empty one is none. Transfer-Encoding: other codings than `chunked` are 501 (RFC 9112
  * 6.1), a list in which `chunked` isn't last and once, or that isn't well formed, 400. Targets: origin-form;
- * absolute-form with http or https; asterisk-form for OPTIONS, authority-form for CONNECT (path empty); others are 400,
- * as are control bytes, spaces, '#' and bytes from 0x80 in a target.
+ * absolute-form with http (https is 421, RFC 9110 7.4); asterisk-form for OPTIONS, authority-form for CONNECT (path
+ * empty); others are 400, as are control bytes, spaces, '#' and bytes from 0x80 in a target.
  */
 enum request_result request_parse(struct slice bytes, const struct request_limits *limits, struct request *request,
                                   size_t *length, int *status);

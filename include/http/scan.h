@@ -31,6 +31,10 @@ static inline int scan_hex(char c)
     return c >= '0' && c <= '9' ? c - '0' : low >= 'a' && low <= 'f' ? low - 'a' + 10 : -1;
 }
 
+/*
+ * The scanners of this machine, sixteen bytes at a time where its processor has instructions for that which we know:
+ * scan_sse2.c or scan_neon.c, else scan_plain.c. The Makefile chooses; the answers are the same.
+ */
 const char *scan_token(const char *at, const char *end);
 
 /* All of visible ASCII may stand in a target but "#", which begins a fragment and is never sent (RFC 9112 3.2). What
@@ -39,5 +43,11 @@ const char *scan_token(const char *at, const char *end);
 const char *scan_target(const char *at, const char *end);
 
 const char *scan_value(const char *at, const char *end);
+
+/* The same in portable C: on any machine, for what is left when there are less than sixteen bytes, and for tests to
+ * hold the others against. */
+const char *scan_token_plain(const char *at, const char *end);
+const char *scan_target_plain(const char *at, const char *end);
+const char *scan_value_plain(const char *at, const char *end);
 
 #endif

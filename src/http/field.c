@@ -27,16 +27,53 @@ enum field {
     FIELD_USER_AGENT,
 };
 
-static enum field match(struct slice name, struct slice known, enum field field)
+static inline uint64_t load(const char *at)
 {
-    return slice_equal_fold(name, known) ? field : FIELD_OTHER;
+    uint64_t word;
+    memcpy(&word, at, sizeof word);
+    return word;
 }
 
-static enum field match_either(struct slice name, struct slice one, enum field field, struct slice two,
-                               enum field other)
+/* The first four bytes and the last four, of four to eight. */
+static inline uint64_t load_short(const char *at, size_t len)
 {
-    enum field found = match(name, one, field);
-    return found != FIELD_OTHER ? found : match(name, two, other);
+    uint32_t first, last;
+    memcpy(&first, at, sizeof first);
+    memcpy(&last, at + len - sizeof last, sizeof last);
+    return (uint64_t)last << 32 | first;
+}
+
+/* Whether two words are the same but for the bit of each byte that tells the cases of a letter apart. */
+static inline bool same(uint64_t a, uint64_t b)
+{
+    return ((a ^ b) & UINT64_MAX / 255 * 0xdf) == 0;
+}
+
+/* Whether a name or a value is this word, in any case: `word` is of lower-case letters, digits and hyphens, at least
+ * four. No control byte but a tab comes here, and so nothing is a digit or a hyphen but for that bit. */
+static inline bool is_word(struct slice text, struct slice word)
+{
+    const char *a = text.at, *b = word.at;
+    if (text.len != word.len)
+        return false;
+    if (word.len < 8)
+        return same(load_short(a, word.len), load_short(b, word.len));
+    size_t last = word.len - 8;
+    for (size_t i = 0; i < last; i += 8)
+        if (!same(load(a + i), load(b + i)))
+            return false;
+    return same(load(a + last), load(b + last));
+}
+
+static inline enum field match(struct slice name, struct slice known, enum field field)
+{
+    return is_word(name, known) ? field : FIELD_OTHER;
+}
+
+static inline enum field match_either(struct slice name, struct slice one, enum field field, struct slice two,
+                                      enum field other)
+{
+    return is_word(name, one) ? field : match(name, two, other);
 }
 
 /* The length leaves at most two to compare with. */
@@ -122,7 +159,7 @@ static int refuse_codings(struct slice list)
         struct slice coding = slice_trim((struct slice){list.at, len});
         if (chunked || !is_coding(coding))
             return 400;
-        chunked = slice_equal_fold(coding, SLICE("chunked"));
+        chunked = is_word(coding, SLICE("chunked"));
         if (comma == NULL)
             return 501;
         list = (struct slice){comma + 1, list.len - len - 1};
@@ -133,7 +170,7 @@ static int take_transfer_encoding(struct fields *fields, struct slice value)
 {
     if (fields->transfer_encoding || fields->content_length || fields->request->minor == 0)
         return 400;
-    if (!slice_equal_fold(value, SLICE("chunked")))
+    if (!is_word(value, SLICE("chunked")))
         return refuse_codings(value);
     fields->transfer_encoding = true;
     fields->request->chunked = true;
@@ -144,9 +181,9 @@ static int take_connection(struct fields *fields, struct slice list)
 {
     struct slice option;
     while (slice_next_element(&list, &option)) {
-        if (slice_equal_fold(option, SLICE("close")))
+        if (is_word(option, SLICE("close")))
             fields->close = true;
-        else if (slice_equal_fold(option, SLICE("keep-alive")))
+        else if (is_word(option, SLICE("keep-alive")))
             fields->keep_alive = true;
     }
     return 0;
@@ -155,7 +192,7 @@ static int take_connection(struct fields *fields, struct slice list)
 /* RFC 9110 10.1.1: a client of HTTP/1.0 knows no interim response, so that its expectation is ignored. */
 static int take_expect(struct fields *fields, struct slice value)
 {
-    if (!slice_equal_fold(value, SLICE("100-continue")))
+    if (!is_word(value, SLICE("100-continue")))
         return 417;
     fields->request->expect_continue = fields->request->minor > 0;
     return 0;
@@ -177,7 +214,11 @@ static int keep_single(struct request *request, struct slice *kept, struct slice
 int fields_take(struct fields *fields, struct slice name, struct slice value)
 {
     struct request *request = fields->request;
-    switch (identify(name)) {
+    enum field field = identify(name);
+    if (field == FIELD_OTHER)
+        return 0;
+    value = slice_trim(value);
+    switch (field) {
     case FIELD_ACCEPT_ENCODING:
         return keep_single(request, &request->accept_encoding, value, REPEATED_ACCEPT_ENCODING);
     case FIELD_CONNECTION:
@@ -210,6 +251,19 @@ int fields_take(struct fields *fields, struct slice name, struct slice value)
         break;
     }
     return 0;
+}
+
+bool field_next(struct slice *lines, struct slice *name, struct slice *value)
+{
+    const char *colon = memchr(lines->at, ':', lines->len);
+    if (colon == NULL)
+        return false;
+    const char *end = lines->at + lines->len;
+    const char *cr = memchr(colon, '\r', (size_t)(end - colon));
+    *name = (struct slice){lines->at, (size_t)(colon - lines->at)};
+    *value = slice_trim((struct slice){colon + 1, (size_t)(cr - colon - 1)});
+    *lines = (struct slice){cr + 2, (size_t)(end - cr - 2)};
+    return true;
 }
 
 int fields_finish(struct fields *fields)

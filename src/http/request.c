@@ -84,12 +84,14 @@ static int read_version(struct reader *r, int *major, int *minor)
 
 static enum request_method identify_method(struct slice method)
 {
-    const struct slice others[] = {SLICE("POST"),    SLICE("PUT"),   SLICE("DELETE"), SLICE("CONNECT"),
-                                   SLICE("OPTIONS"), SLICE("TRACE"), SLICE("PATCH")};
+    const struct slice others[] = {SLICE("POST"),    SLICE("PUT"),   SLICE("DELETE"),
+                                   SLICE("CONNECT"), SLICE("TRACE"), SLICE("PATCH")};
     if (slice_equal(method, SLICE("GET")))
         return METHOD_GET;
     if (slice_equal(method, SLICE("HEAD")))
         return METHOD_HEAD;
+    if (slice_equal(method, SLICE("OPTIONS")))
+        return METHOD_OPTIONS;
     for (size_t i = 0; i < sizeof others / sizeof *others; i++)
         if (slice_equal(method, others[i]))
             return METHOD_OTHER;
@@ -149,7 +151,7 @@ static int read_field(struct reader *r, struct fields *fields)
     if (outcome != 0)
         return outcome;
     return fields_take(fields, (struct slice){name, (size_t)(colon - name)},
-                       slice_trim((struct slice){value, (size_t)(end - value)}));
+                       (struct slice){value, (size_t)(end - value)});
 }
 
 static int read_fields(struct reader *r, uint32_t fields_max, struct fields *fields)
@@ -172,9 +174,14 @@ static int read_head(struct reader *r, const struct request_limits *limits, stru
         outcome = read_line(r, limits->line_max, request);
     if (outcome != 0)
         return outcome;
+    const char *start = r->at;
     fields_init(&fields, request);
     outcome = read_fields(r, limits->fields_max, &fields);
-    return outcome != 0 ? outcome : fields_finish(&fields);
+    if (outcome == 0)
+        outcome = fields_finish(&fields);
+    if (outcome == 0)
+        request->fields = (struct slice){start, (size_t)(r->at - start) - SLICE("\r\n").len};
+    return outcome;
 }
 
 enum request_result request_parse(struct slice bytes, const struct request_limits *limits, struct request *request,

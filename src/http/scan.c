@@ -1,6 +1,7 @@
 /*
- * Fields and targets are looked at eight bytes at a time, in plain arithmetic on a word, until a word holds a byte that
- * may not belong; a table says which. Method and field names are too short for that.
+ * The classes, and the scanners in portable C. Targets and values are looked at eight bytes at a time, in plain
+ * arithmetic on a word, until a word holds a byte that may not belong; a table says which. Method and field names are
+ * too short for that.
  *
  * The arithmetic: for n up to 0x80, subtracting n from every byte borrows into the top bit of those below n. A borrow
  * may reach on into the byte above, so that a bit tells only that there is such a byte in the word, not which.
@@ -64,12 +65,12 @@ static inline const char *skip(const char *at, const char *end, enum scan_class 
     return at;
 }
 
-const char *scan_token(const char *at, const char *end)
+const char *scan_token_plain(const char *at, const char *end)
 {
     return skip(at, end, SCAN_TOKEN);
 }
 
-const char *scan_target(const char *at, const char *end)
+const char *scan_target_plain(const char *at, const char *end)
 {
     while (end - at >= 8) {
         uint64_t word = load(at);
@@ -80,7 +81,7 @@ const char *scan_target(const char *at, const char *end)
     return skip(at, end, SCAN_TARGET);
 }
 
-const char *scan_value(const char *at, const char *end)
+const char *scan_value_plain(const char *at, const char *end)
 {
     while (end - at >= 8) {
         uint64_t word = load(at);
