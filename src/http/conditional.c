@@ -6,13 +6,14 @@
  *     If-None-Match        when there is one: false → 304
  *     If-Modified-Since    else: false → 304
  *
- * An entity tag outranks a date by being there, even where it can't be read (13.1.3, 13.1.4). Of a repeated field we
- * know only the last one, and of a broken list only its beginning: a tag found there counts, and one not found proves
- * nothing.
+ * An entity tag outranks a date by being there, even where it can't be read (13.1.3, 13.1.4). Of a list that is broken
+ * we know only its beginning: a tag found there counts, and one not found proves nothing. A list that goes on over
+ * several lines is read as if its lines were joined by commas (5.3).
  */
 #include "http/conditional.h"
 
 #include "http/date.h"
+#include "http/field.h"
 
 enum outcome {
     OUTCOME_FALSE = 0,
@@ -60,20 +61,57 @@ static bool skip_commas(struct slice *list)
     return comma;
 }
 
-/* Whether one of the tags is `etag`, which is strong; `weakly`: their weakness doesn't matter (RFC 9110 8.8.3.2). */
-static enum outcome match_list(struct slice list, struct slice etag, bool weakly)
+/* What is looked for in a list. */
+struct search {
+    struct slice etag; /* strong */
+    bool weakly;       /* the weakness of the others doesn't matter (RFC 9110 8.8.3.2) */
+    bool any;          /* a tag was read */
+};
+
+/* Whether one of the tags in a line of the list is it. */
+static enum outcome search_line(struct search *search, struct slice line)
 {
     struct tag tag;
-    if (slice_equal(list, SLICE("*")))
-        return OUTCOME_TRUE;
-    skip_commas(&list);
-    do {
-        if (!cut_tag(&list, &tag))
+    skip_commas(&line);
+    while (line.len > 0) {
+        if (!cut_tag(&line, &tag))
             return OUTCOME_UNKNOWN;
-        if ((weakly || !tag.weak) && slice_equal(tag.opaque, etag))
+        search->any = true;
+        if ((search->weakly || !tag.weak) && slice_equal(tag.opaque, search->etag))
             return OUTCOME_TRUE;
-    } while (skip_commas(&list) && list.len > 0);
-    return list.len == 0 ? OUTCOME_FALSE : OUTCOME_UNKNOWN;
+        if (!skip_commas(&line) && line.len > 0)
+            return OUTCOME_UNKNOWN;
+    }
+    return OUTCOME_FALSE;
+}
+
+static enum outcome search_lines(struct search *search, struct slice lines, struct slice field)
+{
+    enum outcome outcome = OUTCOME_FALSE;
+    struct slice name, value;
+    while (outcome == OUTCOME_FALSE && field_next(&lines, &name, &value))
+        if (slice_equal_fold(name, field))
+            outcome = search_line(search, value);
+    return outcome;
+}
+
+static bool is_repeated(const struct request *request, uint32_t bit)
+{
+    return (request->repeated & bit) != 0;
+}
+
+/* Whether a list is "*" or has the tag. One without any tag can't be meant. */
+static enum outcome match(const struct request *request, struct slice field, uint32_t bit, struct slice value,
+                          struct search search)
+{
+    enum outcome outcome;
+    if (is_repeated(request, bit))
+        outcome = search_lines(&search, request->fields, field);
+    else if (slice_equal(value, SLICE("*")))
+        return OUTCOME_TRUE;
+    else
+        outcome = search_line(&search, value);
+    return outcome == OUTCOME_FALSE && !search.any ? OUTCOME_UNKNOWN : outcome;
 }
 
 /* Whether the representation is unchanged since the date; `latest`: a later date is none. */
@@ -86,17 +124,12 @@ static enum outcome unmodified_since(struct slice date, const struct validators 
     return validators->last_modified <= seconds ? OUTCOME_TRUE : OUTCOME_FALSE;
 }
 
-static bool is_repeated(const struct request *request, uint32_t bit)
-{
-    return (request->repeated & bit) != 0;
-}
-
 /* If-Match, or else If-Unmodified-Since: whether it is false. */
 static bool precondition_fails(const struct request *request, const struct validators *validators, int64_t now)
 {
     if (request->if_match.at != NULL)
-        return !is_repeated(request, REPEATED_IF_MATCH) &&
-               match_list(request->if_match, validators->etag, false) == OUTCOME_FALSE;
+        return match(request, SLICE("if-match"), REPEATED_IF_MATCH, request->if_match,
+                     (struct search){.etag = validators->etag}) == OUTCOME_FALSE;
     if (request->if_unmodified_since.at == NULL || is_repeated(request, REPEATED_IF_UNMODIFIED_SINCE))
         return false;
     return unmodified_since(request->if_unmodified_since, validators, now, INT64_MAX) == OUTCOME_FALSE;
@@ -106,7 +139,8 @@ static bool precondition_fails(const struct request *request, const struct valid
 static bool client_has_it(const struct request *request, const struct validators *validators, int64_t now)
 {
     if (request->if_none_match.at != NULL)
-        return match_list(request->if_none_match, validators->etag, true) == OUTCOME_TRUE;
+        return match(request, SLICE("if-none-match"), REPEATED_IF_NONE_MATCH, request->if_none_match,
+                     (struct search){.etag = validators->etag, .weakly = true}) == OUTCOME_TRUE;
     if (request->if_modified_since.at == NULL || is_repeated(request, REPEATED_IF_MODIFIED_SINCE))
         return false;
     return unmodified_since(request->if_modified_since, validators, now, now) == OUTCOME_TRUE;
@@ -119,16 +153,23 @@ int conditional_evaluate(const struct request *request, const struct validators 
     return client_has_it(request, validators, now) ? 304 : 0;
 }
 
+/* Whether it is the date of the last modification, and no later one can have it: the second is over (8.8.2.2). */
+static bool is_strong_date(struct slice date, const struct validators *validators, int64_t now)
+{
+    int64_t seconds;
+    return validators->has_last_modified && validators->last_modified < now && date_parse(date, now, &seconds) &&
+           seconds == validators->last_modified;
+}
+
 bool conditional_range_applies(const struct request *request, const struct validators *validators, int64_t now)
 {
     struct slice value = request->if_range;
     struct tag tag;
-    int64_t seconds;
     if (value.at == NULL)
         return true;
     if (is_repeated(request, REPEATED_IF_RANGE))
         return false;
     if (cut_tag(&value, &tag))
         return value.len == 0 && !tag.weak && slice_equal(tag.opaque, validators->etag);
-    return validators->has_last_modified && date_parse(value, now, &seconds) && seconds == validators->last_modified;
+    return is_strong_date(value, validators, now);
 }
