@@ -7,7 +7,7 @@
 /* A request whose fields are being read: what was seen so far. */
 struct fields {
     struct request *request; /* its request line is read */
-    bool host, content_length, transfer_encoding;
+    bool host, content_length, content_type, transfer_encoding;
     bool close, keep_alive; /* said by Connection */
 };
 
@@ -24,7 +24,7 @@ int fields_take(struct fields *fields, struct slice name, struct slice value);
  * trimmed. False when there is none. */
 bool field_next(struct slice *lines, struct slice *name, struct slice *value);
 
-/* No more fields: draws the conclusions. 0, or 400. */
+/* No more fields: draws the conclusions. 0, 400, or 501. */
 int fields_finish(struct fields *fields);
 
 #endif

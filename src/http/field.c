@@ -14,6 +14,7 @@ enum field {
     FIELD_ACCEPT_ENCODING,
     FIELD_CONNECTION,
     FIELD_CONTENT_LENGTH,
+    FIELD_CONTENT_TYPE,
     FIELD_EXPECT,
     FIELD_HOST,
     FIELD_IF_MATCH,
@@ -92,6 +93,8 @@ static enum field identify(struct slice name)
         return match_either(name, SLICE("if-range"), FIELD_IF_RANGE, SLICE("if-match"), FIELD_IF_MATCH);
     case 10:
         return match_either(name, SLICE("connection"), FIELD_CONNECTION, SLICE("user-agent"), FIELD_USER_AGENT);
+    case 12:
+        return match(name, SLICE("content-type"), FIELD_CONTENT_TYPE);
     case 13:
         return match(name, SLICE("if-none-match"), FIELD_IF_NONE_MATCH);
     case 14:
@@ -126,6 +129,8 @@ static int take_content_length(struct fields *fields, struct slice value)
 {
     if (fields->content_length || fields->transfer_encoding || value.len == 0)
         return 400;
+    if (value.at[0] == '0' && value.len > 1) /* to some, "010" is eight */
+        return 400;
     uint64_t length = 0;
     for (size_t i = 0; i < value.len; i++) {
         char c = value.at[i];
@@ -140,28 +145,30 @@ static int take_content_length(struct fields *fields, struct slice value)
     return 0;
 }
 
-/* Whether this could be a transfer coding: a token, maybe parameters (RFC 9112 7). */
+/* Whether this could be a transfer coding: a token, maybe parameters, which `chunked` doesn't have (RFC 9112 7). */
 static bool is_coding(struct slice coding)
 {
     const char *end = coding.at + coding.len;
     const char *stop = scan_token(coding.at, end);
-    return stop > coding.at && (stop == end || *stop == ';' || *stop == ' ' || *stop == '\t');
+    struct slice name = {coding.at, (size_t)(stop - coding.at)};
+    if (stop == end)
+        return name.len > 0;
+    return name.len > 0 && (*stop == ';' || *stop == ' ' || *stop == '\t') && !is_word(name, SLICE("chunked"));
 }
 
-/* A list of codings that isn't `chunked` alone. `chunked` must come last and once (RFC 9112 6.1, 7.1); an empty element
- * is a spelling that somebody may read otherwise. */
-static int refuse_codings(struct slice list)
+/* Whether a list of codings could be meant: `chunked` comes last and once (RFC 9112 6.1, 7.1), and no element is empty,
+ * a spelling that somebody may read otherwise. */
+static bool are_codings(struct slice list)
 {
-    bool chunked = false;
-    for (;;) {
+    for (bool chunked = false;;) {
         const char *comma = memchr(list.at, ',', list.len);
         size_t len = comma == NULL ? list.len : (size_t)(comma - list.at);
         struct slice coding = slice_trim((struct slice){list.at, len});
         if (chunked || !is_coding(coding))
-            return 400;
-        chunked = is_word(coding, SLICE("chunked"));
+            return false;
         if (comma == NULL)
-            return 501;
+            return true;
+        chunked = is_word(coding, SLICE("chunked"));
         list = (struct slice){comma + 1, list.len - len - 1};
     }
 }
@@ -170,10 +177,17 @@ static int take_transfer_encoding(struct fields *fields, struct slice value)
 {
     if (fields->transfer_encoding || fields->content_length || fields->request->minor == 0)
         return 400;
-    if (!is_word(value, SLICE("chunked")))
-        return refuse_codings(value);
     fields->transfer_encoding = true;
-    fields->request->chunked = true;
+    fields->request->chunked = is_word(value, SLICE("chunked"));
+    return are_codings(value) ? 0 : 400;
+}
+
+/* A field that we don't need, but that must not come twice (RFC 9110 5.3): two readers could take one each. */
+static int take_once(bool *seen)
+{
+    if (*seen)
+        return 400;
+    *seen = true;
     return 0;
 }
 
@@ -225,6 +239,8 @@ int fields_take(struct fields *fields, struct slice name, struct slice value)
         return take_connection(fields, value);
     case FIELD_CONTENT_LENGTH:
         return take_content_length(fields, value);
+    case FIELD_CONTENT_TYPE:
+        return take_once(&fields->content_type);
     case FIELD_EXPECT:
         return take_expect(fields, value);
     case FIELD_HOST:
@@ -271,6 +287,8 @@ int fields_finish(struct fields *fields)
     struct request *request = fields->request;
     if (request->minor > 0 && !fields->host)
         return 400;
+    if (fields->transfer_encoding && !request->chunked)
+        return 501;
     request->keep_alive = !fields->close && (request->minor > 0 || fields->keep_alive);
     return 0;
 }

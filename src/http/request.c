@@ -132,8 +132,10 @@ static int read_line(struct reader *r, uint32_t line_max, struct request *reques
     int outcome = read_words(&limited, request, &line);
     r->at = limited.at;
     request->line = (struct slice){start, (size_t)(r->at - start)};
+    if (outcome == MORE && cut) /* by a target; or by what would be a method, which is none */
+        return request->method != 0 ? 414 : 400;
     if (outcome != 0)
-        return outcome == MORE && cut ? 414 : outcome;
+        return outcome;
     outcome = read_crlf(r);
     return outcome != 0 ? outcome : judge_line(request, &line);
 }

@@ -37,6 +37,8 @@ static const struct row rows[] = {
         "The part that was asked for lies beyond the end of the file; ask for the whole file."),
     ROW(417, "Expectation Failed",
         "The request expects something that this server does not do; send it without Expect."),
+    ROW(421, "Misdirected Request",
+        "The request asks for a page of https, but was sent here without encryption; ask for it with http."),
     ROW(431, "Request Header Fields Too Large",
         "The request has more or longer header fields than this server accepts; deleting the cookies for this site may "
         "help."),

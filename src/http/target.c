@@ -20,25 +20,23 @@ static size_t authority_length(struct slice text)
     return len;
 }
 
-static size_t scheme_length(struct slice target)
+static bool has_scheme(struct slice target, struct slice scheme)
 {
-    const struct slice schemes[] = {SLICE("http://"), SLICE("https://")};
-    for (size_t i = 0; i < sizeof schemes / sizeof *schemes; i++) {
-        struct slice scheme = schemes[i];
-        if (target.len >= scheme.len && slice_equal_fold((struct slice){target.at, scheme.len}, scheme))
-            return scheme.len;
-    }
-    return 0;
+    return target.len >= scheme.len && slice_equal_fold((struct slice){target.at, scheme.len}, scheme);
 }
 
 static int parse_absolute(struct request *request)
 {
+    const struct slice http = SLICE("http://");
     struct slice target = request->target;
-    size_t scheme = scheme_length(target);
-    struct slice rest = {target.at + scheme, target.len - scheme};
+    if (has_scheme(target, SLICE("https://"))) /* it didn't come over TLS (RFC 9110 7.4) */
+        return 421;
+    if (!has_scheme(target, http))
+        return 400;
+    struct slice rest = {target.at + http.len, target.len - http.len};
     size_t len = authority_length(rest);
     struct slice authority = {rest.at, len};
-    if (scheme == 0 || !authority_is_valid(authority))
+    if (!authority_is_valid(authority))
         return 400;
     request->host = authority;
     split_path(request, (struct slice){rest.at + len, rest.len - len});
