@@ -2,9 +2,12 @@
 
 #include "base/log.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 struct line {
     const char *role;
@@ -58,27 +61,48 @@ static void put_load(FILE *out, const struct engine *engine)
             workers, load_capacity(&summary, 1, 1, workers));
 }
 
-static FILE *open_report(const char *path, const char *mode)
+static int complain(const char *path)
 {
-    FILE *out = strcmp(path, "-") == 0 ? stdout : fopen(path, mode);
-    if (out == NULL)
-        log_errno(LOG_LEVEL_ERROR, "write the report %s", path);
-    return out;
+    log_errno(LOG_LEVEL_ERROR, "write the report %s", path);
+    return -1;
+}
+
+/* Never waits, not even for somebody to read a FIFO: that is ENXIO. */
+static int open_now(const char *path, int flags)
+{
+    return open(path, O_WRONLY | O_CREAT | O_NONBLOCK | O_CLOEXEC | flags, 0666);
 }
 
 int report_check(const char *path)
 {
-    FILE *out = open_report(path, "ae");
-    if (out != NULL && out != stdout)
-        fclose(out);
-    return out == NULL ? -1 : 0;
+    if (strcmp(path, "-") == 0)
+        return 0;
+    int fd = open_now(path, O_APPEND);
+    if (fd < 0)
+        return errno == ENXIO ? 0 : complain(path); /* its reader may come yet */
+    close(fd);
+    return 0;
+}
+
+static FILE *open_report(const char *path)
+{
+    if (strcmp(path, "-") == 0)
+        return stdout;
+    int fd = open_now(path, O_TRUNC);
+    if (fd < 0)
+        return NULL;
+    fcntl(fd, F_SETFL, 0); /* who reads it may read slowly */
+    FILE *out = fdopen(fd, "w");
+    if (out == NULL)
+        close(fd);
+    return out;
 }
 
 int report_write(const struct engine *engine, const char *path)
 {
-    FILE *out = open_report(path, "we");
+    FILE *out = open_report(path);
     if (out == NULL)
-        return -1;
+        return complain(path);
     fprintf(out, "{\"model\": \"%s\", \"workers\": [", engine->settings.model->name);
     put_workers(out, engine);
     fputs("]", out);
@@ -88,6 +112,5 @@ int report_write(const struct engine *engine, const char *path)
     bool failed = ferror(out) != 0;
     if ((out == stdout ? fflush(out) : fclose(out)) == 0 && !failed)
         return 0;
-    log_errno(LOG_LEVEL_ERROR, "write the report %s", path);
-    return -1;
+    return complain(path);
 }

@@ -10,11 +10,12 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
-enum { PEERS = 3, TEXT_MAX = 1 << 16, ROLES_MAX = 16 };
+enum { PEERS = 3, TEXT_MAX = 1 << 16, ROLES_MAX = 16, MANY_WORKERS = 1000 };
 
 #define GET(path) "GET /" path " HTTP/1.1\r\nHost: h\r\n\r\n"
 
@@ -264,34 +265,170 @@ static void a_report_tells_what_was_done(void **state)
     expect_report(text, row);
 }
 
+/* ---- where it goes */
+
+/* Runs what complains on standard error. */
+static int hush(int (*what)(const char *), const char *path)
+{
+    int saved = dup(STDERR_FILENO), null = open("/dev/null", O_WRONLY);
+    dup2(null, STDERR_FILENO);
+    int result = what(path);
+    dup2(saved, STDERR_FILENO);
+    close(saved);
+    close(null);
+    return result;
+}
+
+static int write_report(const char *path)
+{
+    const struct engine engine = {.settings.model = &model_sped};
+    return report_write(&engine, path);
+}
+
+static const struct tree_row places[] = {
+    {TREE_FILE, "old", "an old report, which is longer than the new one: { } { } { } { } { } { } { } { } { } { }", 0},
+    {TREE_FIFO, "fifo", NULL, 0},
+    {TREE_DIRECTORY, "directory", NULL, 0},
+};
+
+static const struct place_row {
+    const char *name, *path;
+    int at_start, at_end;
+} place_rows[] = {
+    {"a new file", "new", 0, 0},
+    {"a file that is there", "old", 0, 0},
+    {"a FIFO that nobody reads yet, and nobody did", "fifo", 0, -1},
+    {"a directory", "directory", -1, -1},
+    {"what can't be made", "missing/report", -1, -1},
+};
+
+/* At the start nothing is lost that is there, and nobody waits, at the start or the end. */
+static void a_report_goes_where_it_can_and_that_is_known_at_the_start(void **state)
+{
+    static char text[TEXT_MAX];
+    (void)state;
+    struct tree tree;
+    tree_open(&tree, places, sizeof places / sizeof *places);
+    for (size_t i = 0; i < sizeof place_rows / sizeof *place_rows; i++) {
+        const struct place_row *row = &place_rows[i];
+        char path[TREE_PATH_MAX];
+        tree_path(&tree, row->path, path);
+        if (hush(report_check, path) != row->at_start)
+            fail_msg("%s: is not %d at the start", row->name, row->at_start);
+        if (strcmp(row->path, "old") == 0) {
+            read_file(path, text);
+            assert_string_equal(text, places[0].text);
+        }
+        if (hush(write_report, path) != row->at_end)
+            fail_msg("%s: is not %d at the end", row->name, row->at_end);
+        if (row->at_end == 0) {
+            read_file(path, text);
+            assert_true(is_json(text));
+        }
+    }
+    tree_close(&tree);
+}
+
+static void who_reads_a_fifo_gets_the_report(void **state)
+{
+    static char text[TEXT_MAX];
+    (void)state;
+    struct tree tree;
+    char path[TREE_PATH_MAX];
+    tree_open(&tree, places, sizeof places / sizeof *places);
+    tree_path(&tree, "fifo", path);
+    assert_int_equal(report_check(path), 0);
+    int reader = open(path, O_RDONLY | O_NONBLOCK);
+    assert_true(reader >= 0);
+    assert_int_equal(report_check(path), 0);
+    assert_int_equal(write_report(path), 0);
+    ssize_t len = read(reader, text, sizeof text - 1);
+    assert_true(len > 0);
+    text[len] = '\0';
+    assert_true(is_json(text));
+    close(reader);
+    tree_close(&tree);
+}
+
+struct slow_reader {
+    int fd;
+    size_t got;
+};
+
+/* Begins when the writer has filled the FIFO and must wait. */
+static void *read_slowly(void *arg)
+{
+    struct slow_reader *reader = arg;
+    char thrown_away[4096];
+    usleep(50000);
+    for (ssize_t n; (n = read(reader->fd, thrown_away, sizeof thrown_away)) > 0;)
+        reader->got += (size_t)n;
+    return NULL;
+}
+
+/* Only the opening may not wait: what doesn't fit into the FIFO at once isn't lost. */
+static void who_reads_a_fifo_slowly_gets_all_of_the_report(void **state)
+{
+    (void)state;
+    struct tree tree;
+    struct stat st;
+    pthread_t thread;
+    char fifo[TREE_PATH_MAX], file[TREE_PATH_MAX];
+    struct engine engine = {.settings.model = &model_sped, .workers = calloc(MANY_WORKERS, sizeof *engine.workers)};
+    assert_non_null(engine.workers);
+    atomic_init(&engine.count, MANY_WORKERS);
+    tree_open(&tree, places, sizeof places / sizeof *places);
+    tree_path(&tree, "fifo", fifo);
+    tree_path(&tree, "new", file);
+    struct slow_reader reader = {.fd = open(fifo, O_RDONLY | O_NONBLOCK)};
+    assert_int_equal(fcntl(reader.fd, F_SETFL, 0), 0);
+    assert_int_equal(report_write(&engine, file), 0);
+    assert_int_equal(stat(file, &st), 0);
+    assert_true(st.st_size > TEXT_MAX);                 /* a pipe's capacity, see pipe(7) */
+    int keeps_open = open(fifo, O_WRONLY | O_NONBLOCK); /* else the reader may find the end before the beginning */
+    assert_int_equal(pthread_create(&thread, NULL, read_slowly, &reader), 0);
+    int written = report_write(&engine, fifo);
+    close(keeps_open);
+    pthread_join(thread, NULL);
+    assert_int_equal(written, 0);
+    assert_int_equal(reader.got, st.st_size);
+    close(reader.fd);
+    free(engine.workers);
+    tree_close(&tree);
+}
+
 static void a_report_that_cannot_be_written_is_a_failure(void **state)
 {
     static const char *const paths[] = {"/dev/full", "/proc/nothing/report"};
-    const struct engine engine = {.settings.model = &model_sped};
     (void)state;
-    int saved = dup(STDERR_FILENO), null = open("/dev/null", O_WRONLY);
-    for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
-        dup2(null, STDERR_FILENO);
-        int result = report_write(&engine, paths[i]);
-        dup2(saved, STDERR_FILENO);
-        assert_int_equal(result, -1);
-    }
-    close(saved);
-    close(null);
+    for (size_t i = 0; i < sizeof paths / sizeof *paths; i++)
+        assert_int_equal(hush(write_report, paths[i]), -1);
+}
+
+static void standard_output_can_always_be_written_as_far_as_is_known_at_the_start(void **state)
+{
+    (void)state;
+    assert_int_equal(report_check("-"), 0);
+    assert_int_equal(access("-", F_OK), -1);
 }
 
 int main(void)
 {
     enum { ROWS = sizeof rows / sizeof *rows };
-    struct CMUnitTest tests[ROWS + 2] = {
+    const struct CMUnitTest told[] = {
         cmocka_unit_test(what_is_not_json_is_told_from_what_is),
+        cmocka_unit_test(a_report_goes_where_it_can_and_that_is_known_at_the_start),
+        cmocka_unit_test(who_reads_a_fifo_gets_the_report),
+        cmocka_unit_test(who_reads_a_fifo_slowly_gets_all_of_the_report),
         cmocka_unit_test(a_report_that_cannot_be_written_is_a_failure),
+        cmocka_unit_test(standard_output_can_always_be_written_as_far_as_is_known_at_the_start),
     };
+    struct CMUnitTest played[ROWS];
     signal(SIGPIPE, SIG_IGN); /* sendfile(2) has no flag for it, see os/sendfile.h */
     if (sleeper_open() < 0)
         return 1;
     for (int i = 0; i < ROWS; i++)
-        tests[i + 2] =
+        played[i] =
             (struct CMUnitTest){rows[i].name, a_report_tells_what_was_done, NULL, NULL, (void *)(uintptr_t)&rows[i]};
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(told, NULL, NULL) + cmocka_run_group_tests(played, NULL, NULL);
 }
