@@ -32,7 +32,7 @@ void buffer_fini(struct buffer *b);
 /* What waits in it; valid until the next call that changes the buffer. */
 static inline struct slice buffer_bytes(const struct buffer *b)
 {
-    return (struct slice){b->bytes + b->begin, b->end - b->begin};
+    return (struct slice){b->bytes == NULL ? NULL : b->bytes + b->begin, b->end - b->begin};
 }
 
 static inline size_t buffer_length(const struct buffer *b)
@@ -50,7 +50,7 @@ static inline size_t buffer_room(const struct buffer *b)
  * buffer_extend. */
 static inline char *buffer_tail(const struct buffer *b)
 {
-    return b->bytes + b->end;
+    return b->bytes == NULL ? NULL : b->bytes + b->end;
 }
 
 /* Declares `len` bytes, written at the tail, as appended. */
@@ -71,6 +71,15 @@ static inline void buffer_consume(struct buffer *b, size_t len)
     b->begin += (uint32_t)len;
     if (b->begin == b->end)
         b->begin = b->end = 0;
+}
+
+/* Takes `len` bytes out from behind the first `kept`; those move up to what follows. */
+static inline void buffer_cut(struct buffer *b, size_t kept, size_t len)
+{
+    if (len == 0)
+        return;
+    memmove(b->bytes + b->begin + len, b->bytes + b->begin, kept);
+    buffer_consume(b, len);
 }
 
 /* Forgets all but the first `len` bytes, at most buffer_length(). */

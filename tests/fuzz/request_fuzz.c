@@ -1,45 +1,15 @@
 /*
- * Throws bytes at the request parser, and what comes out at everything that reads parts of a request (libFuzzer).
- *
- * What must hold is checked here; what must not happen, the sanitizers see. The input is copied to memory of exactly
- * its size, so that they see a byte read too many as well.
+ * Throws bytes at the request parser. However the bytes are cut, the answer is the same; and of a head that it takes,
+ * a second reading, of its lines one by one, says the same of what decides where the request ends and for whom it is.
  */
-#include "http/conditional.h"
-#include "http/date.h"
-#include "http/etag.h"
+#include "fuzz/fuzz.h"
+
+#include "http/field.h"
 #include "http/logline.h"
-#include "http/media.h"
-#include "http/path.h"
-#include "http/range.h"
-#include "http/request.h"
-
-#include <stdio.h>
-#include <stdlib.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-#define NOW INT64_C(1792000000)
-
-static const struct request_limits limits = {REQUEST_LINE_MAX, REQUEST_HEAD_MAX, REQUEST_FIELDS_MAX};
-
-#define CHECK(holds)                                                                                                   \
-    do {                                                                                                               \
-        if (!(holds)) {                                                                                                \
-            fprintf(stderr, "%s:%d: this doesn't hold: %s\n", __FILE__, __LINE__, #holds);                             \
-            abort();                                                                                                   \
-        }                                                                                                              \
-    } while (0)
-
-static void *take(size_t size)
-{
-    void *memory = malloc(size);
-    CHECK(memory != NULL);
-    return memory;
-}
 
 static enum request_result parse(struct slice bytes, struct request *request, size_t *length, int *status)
 {
-    return request_parse(bytes, &limits, request, length, status);
+    return request_parse(bytes, &fuzz_limits, request, length, status);
 }
 
 static void check_slice(struct slice slice, struct slice bytes)
@@ -56,33 +26,22 @@ static void check_slices(const struct request *request, struct slice head)
         request->line,
         request->target,
         request->query,
+        request->fields,
         request->host,
         request->range,
         request->if_range,
         request->if_match,
         request->if_none_match,
-        request->referer,
-        request->user_agent,
         request->if_modified_since,
         request->if_unmodified_since,
         request->accept_encoding,
+        request->referer,
+        request->user_agent,
     };
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         check_slice(all[i], head);
     if (!slice_equal(request->path, SLICE("/")))
         check_slice(request->path, head);
-}
-
-static void check_complete(const struct request *request)
-{
-    CHECK(request->method >= METHOD_GET && request->method <= METHOD_UNKNOWN);
-    CHECK(request->minor == 0 || request->minor == 1);
-    CHECK(request->line.len > 0 && request->line.len <= limits.line_max && request->target.len > 0);
-    CHECK(request->path.len == 0 || request->path.at[0] == '/');
-    CHECK(request->query.len == 0 || request->query.at[0] == '?');
-    CHECK(request->host.len > 0 || request->minor == 0);
-    CHECK(!request->chunked || (request->content_length == 0 && request->minor == 1));
-    CHECK(request->content_length <= INT64_MAX);
 }
 
 static bool is_status(int status)
@@ -97,122 +56,181 @@ static void check_prefix(struct slice bytes, size_t len, enum request_result who
     struct request request;
     size_t length = 0;
     int status = 0;
-    enum request_result result = parse((struct slice){bytes.at, len}, &request, &length, &status);
+    char *prefix = fuzz_copy((struct slice){bytes.at, len});
+    enum request_result result = parse((struct slice){prefix, len}, &request, &length, &status);
     if (whole == REQUEST_PARTIAL || (whole == REQUEST_COMPLETE && len < whole_length))
         CHECK(result == REQUEST_PARTIAL);
     if (result != REQUEST_PARTIAL)
         CHECK(result == whole && length == whole_length && status == whole_status);
-    check_slices(&request, (struct slice){bytes.at, len});
+    if (whole == REQUEST_COMPLETE && len >= whole_length)
+        CHECK(result == REQUEST_COMPLETE);
+    check_slices(&request, (struct slice){prefix, len});
+    free(prefix);
 }
 
 /* Some prefixes, chosen by the bytes: all would be too slow. */
 static void check_prefixes(struct slice bytes, enum request_result whole, size_t length, int status)
 {
-    size_t seed = bytes.len * 2654435761u;
-    for (size_t i = 0; i < bytes.len && i < 64; i++)
-        seed = seed * 31 + (unsigned char)bytes.at[i];
-    for (int i = 0; i < 4 && bytes.len > 0; i++, seed = seed * 6364136223846793005u + 1442695040888963407u)
-        check_prefix(bytes, (seed >> 20) % bytes.len, whole, length, status);
-    if (whole == REQUEST_COMPLETE)
+    uint64_t seed = fuzz_seed(bytes);
+    for (int i = 0; i < 4 && bytes.len > 0; i++)
+        check_prefix(bytes, fuzz_next(&seed) % bytes.len, whole, length, status);
+    if (whole == REQUEST_COMPLETE) {
         check_prefix(bytes, length - 1, whole, length, status);
-}
-
-/* Normalised, encoded and normalised again, a path is the same, and it never leaves the root. */
-static void feed_path(struct slice raw)
-{
-    struct slice normal, again;
-    char *out = take(raw.len + 1);
-    int status = path_normalise(raw, out, &normal);
-    CHECK(status == 0 || status == 400 || status == 404);
-    if (status == 0) {
-        char *encoded = take(3 * normal.len), *second = take(3 * normal.len + 1);
-        size_t len = path_encode(normal, encoded);
-        CHECK(len >= normal.len && len <= 3 * normal.len);
-        CHECK(path_normalise((struct slice){encoded, len}, second, &again) == 0);
-        CHECK(slice_equal(normal, again) && path_is_hidden(normal) == path_is_hidden(again));
-        CHECK(normal.at == out && normal.at[0] == '/' && normal.at[normal.len] == '\0');
-        CHECK(strlen(normal.at) == normal.len && strstr(normal.at, "//") == NULL && strstr(normal.at, "/../") == NULL);
-        CHECK(media_type(normal).len > 0);
-        free(second);
-        free(encoded);
+        check_prefix(bytes, length, whole, length, status);
     }
-    free(out);
 }
 
-static void feed_range(struct slice value, uint64_t size)
+/* What a head is made of: every line ends in CRLF, and there are no other controls than tabs. */
+static void check_bytes(struct slice head)
 {
-    struct range range;
-    enum range_kind kind = range_parse(value, size, &range);
-    CHECK(kind >= RANGE_WHOLE && kind <= RANGE_UNSATISFIABLE);
-    if (kind == RANGE_PART)
-        CHECK(range.length >= 1 && range.first < size && range.length <= size - range.first);
+    for (size_t i = 0; i < head.len; i++) {
+        char c = head.at[i];
+        CHECK(c != '\n' || (i > 0 && head.at[i - 1] == '\r'));
+        CHECK(c != '\r' || (i + 1 < head.len && head.at[i + 1] == '\n'));
+        CHECK((unsigned char)c >= 0x20 || c == '\t' || c == '\r' || c == '\n');
+        CHECK(c != 0x7f);
+    }
 }
 
-static void feed_date(struct slice text)
+static void check_target(const struct request *request)
 {
-    int64_t seconds, again;
-    char out[DATE_LEN];
-    if (!date_parse(text, NOW, &seconds))
-        return;
-    date_format(seconds, out);
-    /* A leap second at the end of the last year has no date of its own. */
-    CHECK(date_parse((struct slice){out, DATE_LEN}, NOW, &again) && (again == seconds || again == seconds - 1));
+    CHECK(request->target.len > 0);
+    for (size_t i = 0; i < request->target.len; i++)
+        CHECK(request->target.at[i] > 0x20 && request->target.at[i] < 0x7f && request->target.at[i] != '#');
+    CHECK(request->path.len == 0 || request->path.at[0] == '/');
+    CHECK(request->query.len == 0 || (request->query.at[0] == '?' && request->path.len > 0));
+    CHECK(memchr(request->path.at == NULL ? "" : request->path.at, '?', request->path.len) == NULL);
 }
 
-static void feed_conditions(const struct request *request, struct slice seed)
+/* The last value of a field, and how many there are. */
+static size_t count_field(struct slice lines, struct slice wanted, struct slice *last)
 {
-    char tag[ETAG_MAX];
-    int64_t modified = (int64_t)seed.len * 1000;
-    struct validators validators = {{tag, etag_format(modified, 0, seed.len, tag)}, modified, seed.len % 2 == 0};
-    int status = conditional_evaluate(request, &validators, NOW);
-    CHECK(status == 0 || status == 304 || status == 412);
-    bool applies = conditional_range_applies(request, &validators, NOW);
-    CHECK(applies || request->if_range.at != NULL);
+    size_t count = 0;
+    struct slice name, value;
+    *last = (struct slice){0};
+    while (field_next(&lines, &name, &value)) {
+        if (slice_equal_fold(name, wanted)) {
+            *last = value;
+            count++;
+        }
+    }
+    return count;
 }
 
-static void feed_logline(const struct request *request)
+static void check_lines(struct slice lines)
 {
-    struct logline line = {SLICE("[::1]:1"), NOW, request->line, 200, 1, request->referer, request->user_agent};
+    struct slice name, value;
+    size_t count = 0, feeds = 0;
+    for (size_t i = 0; i < lines.len; i++)
+        feeds += lines.at[i] == '\n';
+    for (; lines.len > 0; count++) {
+        const char *start = lines.at;
+        CHECK(field_next(&lines, &name, &value));
+        CHECK(name.at == start && name.len > 0 && name.at[name.len] == ':');
+        CHECK(value.at > name.at && value.at + value.len <= lines.at - 2 && memcmp(lines.at - 2, "\r\n", 2) == 0);
+        CHECK(memchr(value.at, '\r', value.len) == NULL && slice_trim(value).len == value.len);
+        for (size_t i = 0; i < name.len; i++)
+            CHECK(name.at[i] > 0x20 && name.at[i] < 0x7f && strchr("()<>@,;:\\\"/[]?={}", name.at[i]) == NULL);
+    }
+    CHECK(count == feeds && count <= fuzz_limits.fields_max && !field_next(&lines, &name, &value));
+}
+
+static uint64_t naive_number(struct slice digits)
+{
+    uint64_t number = 0;
+    for (size_t i = 0; i < digits.len; i++) {
+        CHECK(digits.at[i] >= '0' && digits.at[i] <= '9' && number <= UINT64_MAX / 10 - 9);
+        number = number * 10 + (uint64_t)(digits.at[i] - '0');
+    }
+    return number;
+}
+
+/* Where the request ends, and for whom it is. */
+static void check_framing(const struct request *request)
+{
+    struct slice length, coding, host;
+    size_t lengths = count_field(request->fields, SLICE("content-length"), &length);
+    size_t codings = count_field(request->fields, SLICE("transfer-encoding"), &coding);
+    size_t hosts = count_field(request->fields, SLICE("host"), &host);
+    CHECK(request->minor == 0 || request->minor == 1);
+    CHECK(lengths + codings <= 1 && hosts <= 1 && (hosts == 1 || request->minor == 0));
+    CHECK(request->chunked == (codings == 1) && (codings == 0 || request->minor == 1));
+    CHECK(codings == 0 || slice_equal_fold(coding, SLICE("chunked")));
+    CHECK(lengths == 0 || length.len > 0);
+    CHECK(request->content_length == naive_number(length) && request->content_length <= INT64_MAX);
+    CHECK(request->host.len > 0 || request->minor == 0);
+    if (hosts == 1 && request->target.at[0] == '/')
+        CHECK(slice_equal(request->host, host));
+}
+
+static void check_kept(const struct request *request)
+{
+    const struct {
+        struct slice name, kept;
+        uint32_t bit; /* 0: nobody asks whether it was repeated */
+    } fields[] = {
+        {SLICE("range"), request->range, REPEATED_RANGE},
+        {SLICE("if-range"), request->if_range, REPEATED_IF_RANGE},
+        {SLICE("if-match"), request->if_match, REPEATED_IF_MATCH},
+        {SLICE("if-none-match"), request->if_none_match, REPEATED_IF_NONE_MATCH},
+        {SLICE("if-modified-since"), request->if_modified_since, REPEATED_IF_MODIFIED_SINCE},
+        {SLICE("if-unmodified-since"), request->if_unmodified_since, REPEATED_IF_UNMODIFIED_SINCE},
+        {SLICE("accept-encoding"), request->accept_encoding, REPEATED_ACCEPT_ENCODING},
+        {SLICE("referer"), request->referer, 0},
+        {SLICE("user-agent"), request->user_agent, 0},
+    };
+    for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
+        struct slice last;
+        size_t count = count_field(request->fields, fields[i].name, &last);
+        CHECK(fields[i].kept.at == last.at && fields[i].kept.len == last.len);
+        CHECK(fields[i].bit == 0 || ((request->repeated & fields[i].bit) != 0) == (count > 1));
+    }
+}
+
+static void check_complete(const struct request *request, struct slice head)
+{
+    CHECK(head.len > 0 && head.len <= fuzz_limits.head_max);
+    CHECK(request->method >= METHOD_GET && request->method <= METHOD_UNKNOWN);
+    CHECK(request->line.len > 0 && request->line.len <= fuzz_limits.line_max);
+    CHECK(request->fields.at == request->line.at + request->line.len + 2);
+    CHECK(request->fields.at + request->fields.len + 2 == head.at + head.len);
+    check_bytes(head);
+    check_target(request);
+    check_lines(request->fields);
+    check_framing(request);
+    check_kept(request);
+}
+
+/* Whatever the bytes are, they become one line of printable ASCII. */
+static void check_log(const struct request *request)
+{
+    struct logline line = {SLICE("[::1]:1"), 1792000000, request->line, 200, 1, request->referer, request->user_agent};
     struct buffer out;
     buffer_init(&out);
     CHECK(logline_format(&out, &line) == 0);
     struct slice bytes = buffer_bytes(&out);
-    for (size_t i = 0; i + 1 < bytes.len; i++)
+    size_t quotes = 0;
+    for (size_t i = 0; i + 1 < bytes.len; i++) {
         CHECK(bytes.at[i] >= 0x20 && bytes.at[i] <= 0x7e);
-    CHECK(bytes.at[bytes.len - 1] == '\n');
+        quotes += bytes.at[i] == '"';
+    }
+    CHECK(quotes == 6 && bytes.at[bytes.len - 1] == '\n');
     buffer_fini(&out);
 }
 
-static void feed_all(const struct request *request, struct slice bytes)
+void fuzz(struct slice input)
 {
-    if (request->path.len > 0)
-        feed_path(request->path);
-    feed_range(request->range, bytes.len);
-    feed_range(request->range, UINT64_MAX);
-    feed_date(request->if_modified_since);
-    feed_date(request->if_range);
-    feed_conditions(request, bytes);
-}
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
-{
-    char *copy = take(size + (size == 0));
-    memcpy(copy, data, size);
-    struct slice bytes = {copy, size};
     struct request request;
     size_t length = 0;
     int status = 0;
-    enum request_result result = parse(bytes, &request, &length, &status);
-    check_slices(&request, bytes);
-    check_prefixes(bytes, result, length, status);
-    feed_logline(&request);
-    if (result == REQUEST_COMPLETE) {
-        CHECK(length > 0 && length <= size && length <= limits.head_max);
-        check_complete(&request);
-        feed_all(&request, bytes);
-    } else {
-        CHECK(result == REQUEST_PARTIAL ? size < limits.head_max : result == REQUEST_INVALID && is_status(status));
-    }
-    free(copy);
-    return 0;
+    enum request_result result = parse(input, &request, &length, &status);
+    check_slices(&request, input);
+    check_prefixes(input, result, length, status);
+    check_log(&request);
+    if (result == REQUEST_COMPLETE)
+        check_complete(&request, (struct slice){input.at, length});
+    else if (result == REQUEST_PARTIAL)
+        CHECK(input.len < fuzz_limits.head_max);
+    else
+        CHECK(result == REQUEST_INVALID && is_status(status));
 }
