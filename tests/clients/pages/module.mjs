@@ -1,0 +1,2 @@
+import { name } from "./part.mjs";
+loaded.push(name);
