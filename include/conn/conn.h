@@ -20,6 +20,7 @@
 
 #include "base/buffer.h"
 #include "conn/env.h"
+#include "http/body.h"
 #include "os/socket.h"
 
 /* What a connection needs next. */
@@ -35,7 +36,7 @@ enum conn_phase {
     PHASE_FRESH = 1, /* accepted, silent so far */
     PHASE_IDLE,      /* between requests, at home */
     PHASE_HEAD,      /* in the middle of a request head */
-    PHASE_BODY,      /* in the middle of a request body, which is discarded */
+    PHASE_BODY,      /* in the middle of a request's body, which nobody wants */
     PHASE_REPLY,     /* replies are being sent, or requests in hand wait for the peer to take some */
     PHASE_RETURNED,  /* between requests, passed home, where no event has been seen yet */
     PHASE_BLOCKED,   /* on its way to or from a thread that may sleep: no deadline */
@@ -70,18 +71,21 @@ struct conn {
     bool lingering; /* when closing: the peer may be sending still, so it ends by PHASE_LINGER */
     bool refused;   /* over the limit of connections: its answer is 503 */
     bool looked_up; /* conn_block has been here: `found` is its outcome, NULL when there were no descriptors */
+    bool uploaded;  /* that body has come to its end */
     bool cold;      /* the next bytes of the body aren't in memory */
     bool parked;    /* stands silent in a poller of several threads, to be armed again */
 
-    struct buffer in;  /* read, not yet answered */
-    struct buffer out; /* answered, not yet sent */
-    uint64_t discard;  /* bytes of a request body still to come */
+    struct buffer in;   /* read, not yet answered */
+    struct buffer out;  /* answered, not yet sent */
+    struct body upload; /* the body of the first request in `in`, of which that holds the head alone */
+    uint32_t requests;  /* answered */
     struct entry *found;
 
     /* The rest of the body that follows `out`: a reference to its entry, or NULL. */
     struct entry *body;
     uint64_t body_offset, body_length;
-    uint64_t hot_upto; /* the body's file is in memory up to this offset, as far as we know */
+    struct parts *parts; /* what follows that, of a reply in several parts; owned, or NULL */
+    uint64_t hot_upto;   /* the body's file is in memory up to this offset, as far as we know */
     struct conn_record *record;
 };
 

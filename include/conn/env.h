@@ -21,6 +21,7 @@ struct conn_limits {
     uint32_t head_ms;      /* for a complete request head, from its first byte or from accept [10 s] */
     uint32_t keepalive_ms; /* between requests, and for a request body [60 s] */
     uint32_t send_ms;      /* for a peer that takes nothing at all [60 s] */
+    uint32_t requests_max; /* on one connection; 0: any number [0] */
     bool assume_cold;      /* treat every file as if it weren't in the page cache: for tests of that way */
 };
 
@@ -53,7 +54,7 @@ struct conn_env {
     bool rearm;            /* set by the calls below when the connection's deadline is to be counted from now */
 };
 
-/* 0, or -1 with errno ENOMEM; what was made so far is conn_env_close's. `access`: NULL for no log. */
+/* 0, or -1 with errno; what was made so far is conn_env_close's. `access`: NULL for no log. */
 int conn_env_open(struct conn_env *env, const struct conn_limits *limits, struct docroot *docroot, struct ring *access);
 void conn_env_close(struct conn_env *env);
 

@@ -14,7 +14,7 @@
 enum { DOCROOT_VALID_MS = 1000 }; /* an entry older than this is checked again before use */
 
 struct docroot {
-    int root; /* a directory's fd, see beneath_root(); not owned */
+    const struct site *site;
     struct cache cache;
     struct entry *passing; /* the last entry found, where the cache doesn't keep it */
     bool assume_cold;      /* nothing can be opened without sleeping, as far as we know: for tests of that way */
@@ -27,7 +27,7 @@ enum docroot_outcome {
 };
 
 /* 0, or -1 with errno. `limits`: NULL for a thread that only ever looks up. */
-int docroot_open(struct docroot *docroot, int root, const struct cache_limits *limits);
+int docroot_open(struct docroot *docroot, const struct site *site, const struct cache_limits *limits);
 
 /* Drops the cache. Safe on a zeroed docroot. */
 void docroot_close(struct docroot *docroot);
@@ -37,12 +37,12 @@ void docroot_close(struct docroot *docroot);
  * no disk. `found`: what docroot_look_up() made of it, or NULL; its reference is taken over. The entry is valid until
  * the next call; hold it to keep it.
  */
-enum docroot_outcome docroot_find(struct docroot *docroot, struct slice path, struct entry *found, uint64_t now_ms,
-                                  struct entry **entry);
+enum docroot_outcome docroot_find(struct docroot *docroot, struct slice path, struct entry *found,
+                                  const struct clock *now, struct entry **entry);
 
 /* Opens what `path` is, and may sleep. The entry, whose one reference is the caller's, or NULL when no descriptor or
  * memory is left. */
-struct entry *docroot_look_up(const struct docroot *docroot, struct slice path, uint64_t now_ms);
+struct entry *docroot_look_up(const struct docroot *docroot, struct slice path, const struct clock *now);
 
 /* Gives up the descriptors that are held for later: somebody needs them more. How many there were. */
 uint32_t docroot_shed_files(struct docroot *docroot);

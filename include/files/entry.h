@@ -12,6 +12,8 @@
 #define SHUNT_FILES_ENTRY_H
 
 #include "base/buffer.h"
+#include "base/clock.h"
+#include "files/site.h"
 #include "http/conditional.h"
 #include "http/etag.h"
 #include "os/beneath.h"
@@ -35,8 +37,9 @@ struct entry {
     int status; /* 200; 301: a directory asked for without its slash; 403, 404, 500: why there is nothing */
     int fd;     /* the open file of a body that isn't in memory, else -1 */
     struct entry_identity identity;
-    uint64_t size;                /* of the body, in bytes */
-    struct slice type;            /* static text */
+    uint64_t size;         /* of the body, in bytes */
+    struct slice type;     /* static text */
+    struct slice location; /* static text: the name, within its directory, of a file that was not asked for by it */
     struct validators validators; /* the tag points into `tag` */
     char tag[ETAG_MAX];
     char *image;       /* the head of a plain 200, and behind it the body where that is in memory; owned */
@@ -64,10 +67,12 @@ struct entry {
  * The entry, with one reference, which is the caller's; it is never NULL for reasons that lie in the path. NULL with
  * errno: EAGAIN (mode is BENEATH_NOW, and this would have slept), EMFILE, ENFILE, ENOMEM.
  */
-struct entry *entry_open(int root, struct slice path, enum beneath_mode mode, uint64_t now_ms);
+struct entry *entry_open(const struct site *site, struct slice path, enum beneath_mode mode, const struct clock *now);
 
-/* Appends what the entry has to say in a head: Content-Type, Last-Modified, ETag, Accept-Ranges. 0, or -1 with errno
+/* Appends what the entry has to say in a head, but for its type. A 304 repeats of it what a cache goes by (RFC 9110
+ * 15.4.5): ETag, Content-Location. A 200 and a 206 have Last-Modified and Accept-Ranges besides. 0, or -1 with errno
  * ENOMEM. */
+int entry_put_cache_fields(const struct entry *entry, struct buffer *head);
 int entry_put_fields(const struct entry *entry, struct buffer *head);
 
 enum entry_check {
@@ -76,7 +81,8 @@ enum entry_check {
     ENTRY_UNKNOWN, /* errno says why it can't be told: as for entry_open */
 };
 
-enum entry_check entry_check(const struct entry *entry, int root, struct slice path, enum beneath_mode mode);
+enum entry_check entry_check(const struct entry *entry, const struct site *site, struct slice path,
+                             enum beneath_mode mode, const struct clock *now);
 
 /* Whether the file's bytes from `offset` are in the page cache, as far as a few samples tell: sending them will not
  * wait for a disk. False where the file system can't say. */

@@ -1,8 +1,9 @@
 /*
- * etag: a strong entity tag from size and modification time (RFC 9110 8.8.3). Pure.
+ * etag: a strong entity tag from size and time of a file (RFC 9110 8.8.3). Pure.
  *
  * "<seconds>.<nanoseconds>-<size>" in hexadecimal digits: the separators keep two different files from spelling the
- * same tag.
+ * same tag. Where the time of the last modification says nothing (reproducible builds set all to the same), the time of
+ * the last change of the inode stands in for it, and a letter before it tells the two kinds apart.
  */
 #ifndef SHUNT_HTTP_ETAG_H
 #define SHUNT_HTTP_ETAG_H
@@ -11,9 +12,11 @@
 
 #include <stdint.h>
 
-enum { ETAG_MAX = 48 }; /* two quotes, a sign, 16 + 8 + 16 digits, two separators, and some */
+enum { ETAG_MAX = 48 }; /* two quotes, a letter, a sign, 16 + 8 + 16 digits, two separators, and some */
 
-/* Writes the tag with its quotes into `out` (room for ETAG_MAX bytes, no NUL); its length. */
+/* Writes the tag with its quotes into `out` (room for ETAG_MAX bytes, no NUL); its length. By the time of the last
+ * modification, and by that of the last change. */
 size_t etag_format(int64_t seconds, uint32_t nanoseconds, uint64_t size, char *out);
+size_t etag_format_changed(int64_t seconds, uint32_t nanoseconds, uint64_t size, char *out);
 
 #endif

@@ -12,8 +12,18 @@
 
 #include "base/buffer.h"
 
+/* What who runs the server decides of every head. */
+struct head_rules {
+    struct slice server; /* the value of Server (RFC 9110 10.2.4); empty: no such field */
+    bool nosniff;        /* X-Content-Type-Options: nosniff, wherever there is a type (WHATWG Fetch 3.6) */
+};
+
 /* Status line, Date and Server. `date` has DATE_LEN bytes. */
-int head_begin(struct buffer *out, int status, const char *date);
+int head_begin(struct buffer *out, int status, const char *date, const struct head_rules *rules);
+
+/* Content-Type, and that it is meant; or the latter alone. */
+int head_type(struct buffer *out, struct slice type, const struct head_rules *rules);
+int head_nosniff(struct buffer *out, const struct head_rules *rules);
 
 /* "Name: value\r\n" */
 int head_field(struct buffer *out, struct slice name, struct slice value);

@@ -38,7 +38,7 @@ struct engine_settings {
     uint64_t cache_bytes;   /* of all caches together */
     uint32_t cache_entries; /* of each */
     const char *access_log; /* a file's path, "-" for standard output, or NULL */
-    int root;               /* what is served: a directory's fd, see beneath_root() */
+    struct site site;
     struct conn_limits limits;
 };
 

@@ -9,22 +9,26 @@
 #define SHUNT_REPLY_REPLY_H
 
 #include "base/clock.h"
+#include "base/hash.h"
 #include "files/docroot.h"
 #include "http/date.h"
 #include "http/request.h"
+#include "reply/parts.h"
 
 enum {
     REPLY_COPY_MAX = 16384,             /* bytes: a body up to this is copied behind its head, a larger one is a span */
     REPLY_ROOM = REPLY_COPY_MAX + 4096, /* most bytes that one reply appends, but for Location of a long target */
     REPLY_RETRY_AFTER = 5,              /* seconds that a 503 asks a client to wait */
+    REPLY_PARTS_OVER = 7168, /* bytes that a body in parts may have more than the file; with its head less than 8 kB */
 };
 
 /* What a thread needs to reply. */
 struct replier {
     struct docroot *docroot;
     const struct clock *clock;
-    const char *date; /* DATE_LEN bytes: the clock's second */
-    char *path;       /* scratch for normalising: as many bytes as the longest target, and one */
+    const char *date;       /* DATE_LEN bytes: the clock's second */
+    struct hash_key secret; /* nobody outside knows it: for what must not be guessed */
+    char *path;             /* scratch for normalising: as many bytes as the longest target, and one */
 };
 
 struct reply {
@@ -35,6 +39,7 @@ struct reply {
      * receiver's. NULL when there is none. */
     struct entry *entry;
     uint64_t offset, length;
+    struct parts *parts; /* what follows that, of a body in several parts; the receiver's, or NULL */
 };
 
 enum reply_outcome {
@@ -53,7 +58,8 @@ enum reply_outcome reply_make(const struct replier *replier, const struct reques
 
 /* A connection's last reply, to what isn't a request, or to one that is refused before it is looked at: a status with
  * its short page. `head_only`: the method was HEAD. REPLY_MADE or REPLY_FAILED. */
-enum reply_outcome reply_refuse(const char *date, int status, bool head_only, struct buffer *out, struct reply *reply);
+enum reply_outcome reply_refuse(const struct replier *replier, int status, bool head_only, struct buffer *out,
+                                struct reply *reply);
 
 /* What a thread that may sleep does for a request that got REPLY_SLEEPS: the entry, whose reference is the caller's, or
  * NULL when no descriptor or memory was left. */

@@ -37,6 +37,7 @@ struct options {
     int linger_s;     /* -1: close(2) doesn't wait; else SO_LINGER's seconds */
     uint32_t stop_ms; /* for running responses when stopping */
     struct conn_limits limits;
+    struct head_rules head; /* of every response */
 };
 
 enum options_outcome {

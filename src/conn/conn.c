@@ -17,12 +17,14 @@ void conn_open(struct conn *c, int fd, const struct socket_peer *peer, uint16_t 
 
 void conn_fini(struct conn *c, struct conn_env *env)
 {
-    record_end(env, c, c->body_length);
+    record_end(env, c, c->body_length + (c->parts == NULL ? 0 : c->parts->left));
     buffer_fini(&c->in);
     buffer_fini(&c->out);
     entry_drop(c->found);
     entry_drop(c->body);
+    parts_free(c->parts);
     c->found = c->body = NULL;
+    c->parts = NULL;
 }
 
 uint32_t conn_interest(const struct conn *c, enum stage next)
@@ -73,16 +75,24 @@ bool conn_takes(struct conn *c)
     return takes;
 }
 
+/* 408 to as much of a request as has come. */
+static void tell_timeout(struct conn *c, struct conn_env *env)
+{
+    struct request request;
+    struct reply reply;
+    size_t length, sent;
+    int status;
+    request_parse(buffer_bytes(&c->in), &env->limits->request, &request, &length, &status);
+    buffer_clear(&env->out);
+    if (reply_refuse(&env->replier, 408, request.method == METHOD_HEAD, &env->out, &reply) == REPLY_MADE)
+        socket_send(c->fd, buffer_bytes(&env->out).at, buffer_length(&env->out), &sent);
+    record_now(env, c, &request, 408, reply.body_bytes);
+}
+
 void conn_expire(struct conn *c, struct conn_env *env)
 {
-    if (c->phase == PHASE_HEAD) {
-        struct reply reply;
-        size_t sent;
-        buffer_clear(&env->out);
-        if (reply_refuse(env->date, 408, false, &env->out, &reply) == REPLY_MADE)
-            socket_send(c->fd, buffer_bytes(&env->out).at, buffer_length(&env->out), &sent);
-        record_now(env, c, NULL, 408, reply.body_bytes);
-    }
+    if (c->phase == PHASE_HEAD || c->phase == PHASE_BODY)
+        tell_timeout(c, env);
     socket_shutdown(c->fd);
     c->phase = PHASE_LINGER;
 }

@@ -1,11 +1,14 @@
 #include "conn/env.h"
 
 #include <stdlib.h>
+#include <unistd.h>
 
 int conn_env_open(struct conn_env *env, const struct conn_limits *limits, struct docroot *docroot, struct ring *access)
 {
     *env = (struct conn_env){.limits = limits, .access = access};
     env->replier = (struct replier){.docroot = docroot, .clock = &env->clock, .date = env->date};
+    if (getentropy(&env->replier.secret, sizeof env->replier.secret) < 0)
+        return -1;
     size_t scratch = limits->request.head_max < ENV_SCRATCH / 2 ? ENV_SCRATCH : 2 * (size_t)limits->request.head_max;
     if (buffer_reserve(&env->in, scratch) < 0 || buffer_reserve(&env->out, ENV_SCRATCH + REPLY_ROOM) < 0)
         return -1;

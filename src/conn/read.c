@@ -54,7 +54,7 @@ static enum step send_gathered(struct reading *r)
     if (r->env->sends_later && (buffer_length(r->out) > 0 || r->c->body != NULL))
         return leave_to_send(r);
     enum io io = conn_send(r->c, r->env, r->out, &r->turn);
-    if (r->c->body != NULL)
+    if (r->c->body != NULL && r->c->parts == NULL)
         entry_note_hot(r->c->body, r->body_from, r->c->hot_upto, r->env->clock.now_ms);
     switch (io) {
     case IO_AGAIN:
@@ -100,7 +100,7 @@ static void count(struct conn_env *env, const struct request *request)
 static enum step refuse(struct reading *r, const struct request *request, int status)
 {
     struct reply reply;
-    if (reply_refuse(r->env->date, status, request->method == METHOD_HEAD, r->out, &reply) != REPLY_MADE)
+    if (reply_refuse(&r->env->replier, status, request->method == METHOD_HEAD, r->out, &reply) != REPLY_MADE)
         return leave(r, STAGE_CLOSE);
     count(r->env, request);
     record_now(r->env, r->c, request, status, reply.body_bytes);
@@ -120,18 +120,45 @@ static enum step leave_to_block(struct reading *r)
     return leave(r, STAGE_BLOCK);
 }
 
-static bool has_body(const struct request *request)
+/* Whether the request's body is to be read before the request is answered: unless its sender holds it back until it
+ * hears of us. It gets the final answer at once (RFC 9110 10.1.1); nobody can tell then whether the body still comes,
+ * so that nothing is read behind such a request. */
+static bool wants_body(const struct request *request)
 {
-    return request->chunked || request->content_length > 0;
+    return body_is_expected(request) && !request->expect_continue;
 }
 
-/* Whether the connection ends after this request, whatever its sender wants. A chunked body, and one that its sender
- * may hold back because it has our final answer already (RFC 9110 10.1.1), are not read: they could be taken for the
- * next request. */
+/* Reads on in the request's body, and takes what it reads out from behind the head. */
+static enum step read_body(struct reading *r, const struct request *request, size_t head_len)
+{
+    struct conn *c = r->c;
+    struct slice bytes = buffer_bytes(r->in);
+    size_t used;
+    if (!body_is_open(&c->upload))
+        body_begin(&c->upload, request, r->env->limits->body_max);
+    switch (body_read(&c->upload, (struct slice){bytes.at + head_len, bytes.len - head_len}, &used)) {
+    case BODY_INVALID:
+        return refuse(r, request, 400);
+    case BODY_TOO_LARGE:
+        return refuse(r, request, 413);
+    case BODY_TOO_MUCH_EXTRA:
+        return refuse(r, request, 431);
+    case BODY_DONE:
+        c->uploaded = true;
+        break;
+    case BODY_MORE:
+        break;
+    }
+    buffer_cut(r->in, head_len, used);
+    return c->uploaded ? STEP_NEXT : STEP_WAIT; /* the head has moved: it is parsed once more */
+}
+
+/* Whether the connection ends after this request, whatever its sender wants. */
 static bool must_close(const struct reading *r, const struct request *request)
 {
-    return r->env->draining || !request->keep_alive || request->chunked ||
-           request->content_length > r->env->limits->body_max || (request->expect_continue && has_body(request));
+    uint32_t most = r->env->limits->requests_max;
+    return r->env->draining || !request->keep_alive || (body_is_expected(request) && !r->c->uploaded) ||
+           (most > 0 && r->c->requests + 1 >= most);
 }
 
 /* Takes over what reply_make() decided. */
@@ -140,7 +167,8 @@ static void begin_reply(struct reading *r, const struct request *request, const 
     struct conn *c = r->c;
     r->answered = true;
     count(r->env, request);
-    c->discard = request->content_length;
+    c->requests++;
+    c->uploaded = false;
     if (reply->entry == NULL) {
         record_now(r->env, c, request, reply->status, reply->body_bytes);
         return;
@@ -149,14 +177,10 @@ static void begin_reply(struct reading *r, const struct request *request, const 
     c->body = reply->entry;
     c->body_offset = reply->offset;
     c->body_length = reply->length;
+    c->parts = reply->parts;
     r->body_from = reply->offset;
     c->hot_upto = entry_known_hot(c->body, reply->offset, r->env->clock.now_ms);
     c->cold = false;
-}
-
-static bool is_served(const struct request *request)
-{
-    return request->method == METHOD_GET || request->method == METHOD_HEAD;
 }
 
 static enum step answer(struct reading *r, const struct request *request, size_t head_len)
@@ -168,8 +192,10 @@ static enum step answer(struct reading *r, const struct request *request, size_t
         docroot_shed_files(r->env->replier.docroot); /* for the next who asks */
     if (c->refused || out_of_files)
         return refuse(r, request, 503);
-    if (is_served(request) && request->content_length > r->env->limits->body_max)
+    if (request->content_length > r->env->limits->body_max)
         return refuse(r, request, 413);
+    if (wants_body(request) && !c->uploaded)
+        return read_body(r, request, head_len);
     struct reply reply;
     struct entry *found = c->found;
     c->found = NULL;
@@ -183,23 +209,14 @@ static enum step answer(struct reading *r, const struct request *request, size_t
     case REPLY_MADE:
         break;
     }
+    /* Where the end is our idea, the client may be sending its body, or its next request, already. */
+    c->lingering =
+        (body_is_expected(request) && !c->uploaded) || request->keep_alive || buffer_length(r->in) > head_len;
     begin_reply(r, request, &reply);
-    /* Where the end is our idea, the client may be sending its next request already. */
-    c->lingering = has_body(request) || request->keep_alive || buffer_length(r->in) > head_len;
     buffer_consume(r->in, head_len);
     if (c->closing)
         return last_reply(r);
     return c->body != NULL || buffer_length(r->out) >= ENV_SCRATCH ? send_gathered(r) : STEP_NEXT;
-}
-
-/* Forgets what has come of a request's body. */
-static void discard_body(struct reading *r)
-{
-    size_t len = buffer_length(r->in);
-    if (r->c->discard < len)
-        len = (size_t)r->c->discard;
-    buffer_consume(r->in, len);
-    r->c->discard -= len;
 }
 
 /* The turn's bytes are sent: others first, then the requests still in hand. */
@@ -213,7 +230,6 @@ static enum step leave_for_others(struct reading *r)
 
 static enum step next_request(struct reading *r)
 {
-    discard_body(r);
     if (buffer_length(r->in) == 0)
         return STEP_WAIT;
     if (r->turn.left == 0)
@@ -240,7 +256,7 @@ static enum stage settle(struct reading *r)
         return r->next;
     if (!keep_unread(r, false))
         return STAGE_CLOSE;
-    enum conn_phase phase = c->discard > 0 ? PHASE_BODY : buffer_length(&c->in) > 0 ? PHASE_HEAD : PHASE_IDLE;
+    enum conn_phase phase = body_is_open(&c->upload) ? PHASE_BODY : buffer_length(&c->in) > 0 ? PHASE_HEAD : PHASE_IDLE;
     /* A head or a body has one deadline for all its pieces. */
     if (r->answered || c->phase != phase)
         conn_enter(c, r->env, phase);

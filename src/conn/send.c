@@ -68,6 +68,34 @@ static enum io send_some(struct conn *c, struct conn_env *env, struct buffer *he
     return send_head(c, head, head_len, turn);
 }
 
+/* What stands before the next part goes behind the head, and its bytes become those to be sent. */
+static int begin_next_part(struct conn *c, struct buffer *head)
+{
+    struct range part = {0, 0};
+    enum parts_outcome outcome = parts_next(c->parts, head, &part);
+    if (outcome == PARTS_FAILED)
+        return -1;
+    if (outcome == PARTS_END) {
+        parts_free(c->parts);
+        c->parts = NULL;
+    }
+    c->body_offset = part.first;
+    c->body_length = part.length;
+    c->hot_upto = 0;
+    return 0;
+}
+
+static enum io send_parts(struct conn *c, struct conn_env *env, struct buffer *head, struct conn_turn *turn)
+{
+    for (;;) {
+        enum io io = send_some(c, env, head, turn);
+        if (io != IO_DONE || buffer_length(head) > 0 || c->body_length > 0 || c->parts == NULL)
+            return io;
+        if (begin_next_part(c, head) < 0)
+            return IO_FAILED;
+    }
+}
+
 /* The peer was promised more than there is: only closing tells it so. */
 static void tell_of_shrinking(const struct conn *c, struct conn_env *env)
 {
@@ -80,7 +108,7 @@ static void tell_of_shrinking(const struct conn *c, struct conn_env *env)
 enum io conn_send(struct conn *c, struct conn_env *env, struct buffer *head, struct conn_turn *turn)
 {
     size_t before = turn->left;
-    enum io io = send_some(c, env, head, turn);
+    enum io io = send_parts(c, env, head, turn);
     if (io == IO_FAILED)
         tell_of_shrinking(c, env);
     if (turn->left < before)

@@ -21,6 +21,6 @@ enum stage conn_write(struct conn *c, struct conn_env *env)
     }
     if (!c->pending)
         buffer_fini(&c->in);
-    conn_enter(c, env, c->pending ? PHASE_REPLY : c->discard > 0 ? PHASE_BODY : PHASE_RETURNED);
+    conn_enter(c, env, c->pending ? PHASE_REPLY : PHASE_RETURNED);
     return STAGE_READ;
 }

@@ -2,9 +2,9 @@
 
 #include <errno.h>
 
-int docroot_open(struct docroot *docroot, int root, const struct cache_limits *limits)
+int docroot_open(struct docroot *docroot, const struct site *site, const struct cache_limits *limits)
 {
-    *docroot = (struct docroot){.root = root};
+    *docroot = (struct docroot){.site = site};
     return limits == NULL ? 0 : cache_open(&docroot->cache, limits);
 }
 
@@ -38,12 +38,12 @@ static enum docroot_outcome outcome_of_errno(void)
     return errno == EAGAIN ? DOCROOT_SLEEPS : DOCROOT_FULL;
 }
 
-static enum docroot_outcome open_now(struct docroot *docroot, struct slice path, bool keeps, uint64_t now_ms,
+static enum docroot_outcome open_now(struct docroot *docroot, struct slice path, bool keeps, const struct clock *now,
                                      struct entry **entry)
 {
-    *entry = entry_open(docroot->root, path, BENEATH_NOW, now_ms);
+    *entry = entry_open(docroot->site, path, BENEATH_NOW, now);
     if (*entry == NULL && made_room(docroot))
-        *entry = entry_open(docroot->root, path, BENEATH_NOW, now_ms);
+        *entry = entry_open(docroot->site, path, BENEATH_NOW, now);
     if (*entry == NULL)
         return outcome_of_errno();
     if (keeps)
@@ -54,25 +54,26 @@ static enum docroot_outcome open_now(struct docroot *docroot, struct slice path,
 }
 
 /* An entry that has been believed long enough. */
-static enum docroot_outcome check(struct docroot *docroot, struct slice path, uint64_t now_ms, struct entry **entry)
+static enum docroot_outcome check(struct docroot *docroot, struct slice path, const struct clock *now,
+                                  struct entry **entry)
 {
-    switch (entry_check(*entry, docroot->root, path, BENEATH_NOW)) {
+    switch (entry_check(*entry, docroot->site, path, BENEATH_NOW, now)) {
     case ENTRY_HOLDS:
-        (*entry)->checked_ms = now_ms;
+        (*entry)->checked_ms = now->now_ms;
         return DOCROOT_FOUND;
     case ENTRY_CHANGED:
         cache_remove(&docroot->cache, *entry);
-        return open_now(docroot, path, true, now_ms, entry);
+        return open_now(docroot, path, true, now, entry);
     case ENTRY_UNKNOWN:
         break;
     }
     if (made_room(docroot)) /* this entry may have gone with the others; there is nothing to shed a second time */
-        return docroot_find(docroot, path, NULL, now_ms, entry);
+        return docroot_find(docroot, path, NULL, now, entry);
     return outcome_of_errno(); /* it stays, for when there are descriptors again */
 }
 
-enum docroot_outcome docroot_find(struct docroot *docroot, struct slice path, struct entry *found, uint64_t now_ms,
-                                  struct entry **entry)
+enum docroot_outcome docroot_find(struct docroot *docroot, struct slice path, struct entry *found,
+                                  const struct clock *now, struct entry **entry)
 {
     let_pass(docroot, NULL);
     *entry = found;
@@ -84,13 +85,13 @@ enum docroot_outcome docroot_find(struct docroot *docroot, struct slice path, st
         return DOCROOT_SLEEPS;
     *entry = cache_find(&docroot->cache, path);
     if (*entry == NULL)
-        return open_now(docroot, path, cache_wants(&docroot->cache, path), now_ms, entry);
-    if (now_ms - (*entry)->checked_ms < DOCROOT_VALID_MS)
+        return open_now(docroot, path, cache_wants(&docroot->cache, path), now, entry);
+    if (now->now_ms - (*entry)->checked_ms < DOCROOT_VALID_MS)
         return DOCROOT_FOUND;
-    return check(docroot, path, now_ms, entry);
+    return check(docroot, path, now, entry);
 }
 
-struct entry *docroot_look_up(const struct docroot *docroot, struct slice path, uint64_t now_ms)
+struct entry *docroot_look_up(const struct docroot *docroot, struct slice path, const struct clock *now)
 {
-    return entry_open(docroot->root, path, BENEATH_WAIT, now_ms);
+    return entry_open(docroot->site, path, BENEATH_WAIT, now);
 }

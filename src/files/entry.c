@@ -68,8 +68,17 @@ static bool same_identity(const struct entry_identity *a, const struct entry_ide
            same_time(a->modified, b->modified) && same_time(a->changed, b->changed);
 }
 
-static struct entry *new_entry(int status, struct slice path, uint64_t now_ms)
+/* What an entry is made of, and when. */
+struct look {
+    const struct site *site;
+    struct slice path;
+    enum beneath_mode mode;
+    const struct clock *now;
+};
+
+static struct entry *new_entry(int status, const struct look *look)
 {
+    struct slice path = look->path;
     struct entry *entry = malloc(sizeof *entry + path.len + 1);
     if (entry == NULL)
         return NULL;
@@ -79,7 +88,7 @@ static struct entry *new_entry(int status, struct slice path, uint64_t now_ms)
     *entry = (struct entry){
         .status = status,
         .fd = -1,
-        .checked_ms = now_ms,
+        .checked_ms = look->now->now_ms,
         .path = behind,
         .path_len = (uint32_t)path.len,
     };
@@ -97,12 +106,18 @@ void entry_drop(struct entry *entry)
     free(entry);
 }
 
-/* Opens what the path stands for. The fd, or -1 with errno. */
-static int open_path(int root, struct slice path, enum beneath_mode mode)
+static bool is_directory(struct slice path)
 {
+    return path.at[path.len - 1] == '/';
+}
+
+/* Opens what the path stands for. The fd, or -1 with errno. */
+static int open_path(const struct look *look)
+{
+    struct slice path = look->path;
     const char *relative = path.at + 1;
-    if (path.at[path.len - 1] != '/')
-        return beneath_open(root, relative, mode);
+    if (!is_directory(path))
+        return beneath_open(look->site->root, relative, look->mode);
     char name[PATH_MAX];
     if (path.len - 1 + index_name.len >= sizeof name) {
         errno = ENAMETOOLONG;
@@ -110,7 +125,7 @@ static int open_path(int root, struct slice path, enum beneath_mode mode)
     }
     memcpy(name, relative, path.len - 1);
     memcpy(name + path.len - 1, index_name.at, index_name.len + 1);
-    return beneath_open(root, name, mode);
+    return beneath_open(look->site->root, name, look->mode);
 }
 
 static ssize_t read_waiting(int fd, char *to, size_t len, off_t offset)
@@ -166,41 +181,63 @@ static enum loaded read_body(struct entry *entry, enum beneath_mode mode)
     return whole && same_identity(&before, &entry->identity) ? LOADED : TORN;
 }
 
-/* Type and validators of the file that was opened for `path`. */
-static void describe(struct entry *entry, struct slice path)
+/* A date that lies ahead is nothing to tell anyone either (RFC 9110 8.8.2.1), until its time has come. */
+static bool has_last_modified(struct timespec modified, time_t now)
 {
-    entry->type = media_type(path.at[path.len - 1] == '/' ? index_name : path);
-    struct timespec modified = entry->identity.modified;
-    entry->validators.etag =
-        (struct slice){entry->tag, etag_format(modified.tv_sec, (uint32_t)modified.tv_nsec, entry->size, entry->tag)};
-    entry->validators.last_modified = modified.tv_sec;
-    entry->validators.has_last_modified = modified.tv_sec > MTIME_MEANS_NOTHING;
+    return modified.tv_sec > MTIME_MEANS_NOTHING && modified.tv_sec <= now;
+}
+
+static size_t format_tag(const struct entry_identity *identity, char *tag)
+{
+    struct timespec modified = identity->modified, changed = identity->changed;
+    if (modified.tv_sec < 0 || modified.tv_sec > MTIME_MEANS_NOTHING)
+        return etag_format(modified.tv_sec, (uint32_t)modified.tv_nsec, identity->size, tag);
+    return etag_format_changed(changed.tv_sec, (uint32_t)changed.tv_nsec, identity->size, tag);
+}
+
+/* Type and validators of the file that was opened. */
+static void describe(struct entry *entry, const struct look *look)
+{
+    if (is_directory(look->path))
+        entry->location = index_name;
+    entry->type = media_type(is_directory(look->path) ? index_name : look->path);
+    entry->validators = (struct validators){
+        .etag = {entry->tag, format_tag(&entry->identity, entry->tag)},
+        .last_modified = entry->identity.modified.tv_sec,
+        .has_last_modified = has_last_modified(entry->identity.modified, look->now->second),
+    };
+}
+
+int entry_put_cache_fields(const struct entry *entry, struct buffer *head)
+{
+    if (head_field(head, SLICE("ETag"), entry->validators.etag) < 0)
+        return -1;
+    return entry->location.len > 0 ? head_field(head, SLICE("Content-Location"), entry->location) : 0;
 }
 
 int entry_put_fields(const struct entry *entry, struct buffer *head)
 {
-    if (head_field(head, SLICE("Content-Type"), entry->type) < 0)
-        return -1;
     if (entry->validators.has_last_modified) {
         char modified[DATE_LEN];
         date_format(entry->validators.last_modified, modified);
         if (head_field(head, SLICE("Last-Modified"), (struct slice){modified, DATE_LEN}) < 0)
             return -1;
     }
-    if (head_field(head, SLICE("ETag"), entry->validators.etag) < 0)
+    if (entry_put_cache_fields(entry, head) < 0)
         return -1;
     return head_field(head, SLICE("Accept-Ranges"), SLICE("bytes"));
 }
 
 /* The ready head of a plain 200, with room behind it for the body where that is to be in memory. 0 or -1. */
-static int make_image(struct entry *entry, bool with_body)
+static int make_image(struct entry *entry, const struct head_rules *rules, bool with_body)
 {
     struct buffer head;
     char date[DATE_LEN];
     buffer_init(&head);
     date_format(0, date); /* overwritten in each reply */
-    bool made = head_begin(&head, 200, date) == 0 && entry_put_fields(entry, &head) == 0 &&
-                head_number(&head, SLICE("Content-Length"), entry->size) == 0 && head_end(&head) == 0;
+    bool made = head_begin(&head, 200, date, rules) == 0 && head_type(&head, entry->type, rules) == 0 &&
+                entry_put_fields(entry, &head) == 0 && head_number(&head, SLICE("Content-Length"), entry->size) == 0 &&
+                head_end(&head) == 0;
     free(entry->image);
     entry->image = made ? malloc(buffer_length(&head) + (with_body ? entry->size : 0)) : NULL;
     if (entry->image != NULL) {
@@ -212,27 +249,27 @@ static int make_image(struct entry *entry, bool with_body)
 }
 
 /* Fills in all that a regular file's entry has, by its identity. */
-static enum loaded load(struct entry *entry, struct slice path, enum beneath_mode mode, bool with_body)
+static enum loaded load(struct entry *entry, const struct look *look, bool with_body)
 {
     entry->size = entry->identity.size;
-    describe(entry, path);
+    describe(entry, look);
     with_body = with_body && entry->size <= ENTRY_BODY_MAX;
-    if (make_image(entry, with_body) < 0)
+    if (make_image(entry, &look->site->head, with_body) < 0)
         return FAILED;
     if (!with_body)
         return LOADED;
-    enum loaded loaded = read_body(entry, mode);
+    enum loaded loaded = read_body(entry, look->mode);
     entry->in_memory = loaded == LOADED;
     return loaded;
 }
 
-static int load_file(struct entry *entry, struct slice path, enum beneath_mode mode)
+static int load_file(struct entry *entry, const struct look *look)
 {
     enum loaded loaded = TORN;
     for (int i = 0; i < TORN_READS_MAX && loaded == TORN; i++)
-        loaded = load(entry, path, mode, true);
+        loaded = load(entry, look, true);
     if (loaded == TORN) /* somebody writes and writes: send from the descriptor, exactly what the head announces */
-        loaded = load(entry, path, mode, false);
+        loaded = load(entry, look, false);
     if (entry->in_memory) {
         close(entry->fd);
         entry->fd = -1;
@@ -246,51 +283,59 @@ static int status_of_kind(const struct stat *st, struct slice path)
 {
     if (S_ISREG(st->st_mode))
         return 200;
-    return S_ISDIR(st->st_mode) && path.at[path.len - 1] != '/' ? 301 : 404;
+    return S_ISDIR(st->st_mode) && !is_directory(path) ? 301 : 404;
 }
 
 /* An entry for a path that could not be opened or read, by errno. */
-static struct entry *refusal(int error, struct slice path, uint64_t now_ms)
+static struct entry *refusal(int error, const struct look *look)
 {
     int status = status_of_errno(error);
     errno = error;
-    return status == 0 ? NULL : new_entry(status, path, now_ms);
+    return status == 0 ? NULL : new_entry(status, look);
 }
 
-struct entry *entry_open(int root, struct slice path, enum beneath_mode mode, uint64_t now_ms)
+struct entry *entry_open(const struct site *site, struct slice path, enum beneath_mode mode, const struct clock *now)
 {
-    int fd = open_path(root, path, mode);
+    struct look look = {site, path, mode, now};
+    int fd = open_path(&look);
     if (fd < 0)
-        return refusal(errno, path, now_ms);
+        return refusal(errno, &look);
     struct stat st;
     int status = fstat(fd, &st) < 0 ? 500 : status_of_kind(&st, path);
-    struct entry *entry = new_entry(status, path, now_ms);
+    struct entry *entry = new_entry(status, &look);
     if (entry == NULL || status != 200) {
         close(fd);
         return entry;
     }
     entry->fd = fd;
     entry->identity = identity_of(&st);
-    if (load_file(entry, path, mode) == 0)
+    if (load_file(entry, &look) == 0)
         return entry;
     int error = errno;
     entry_drop(entry);
-    return refusal(error, path, now_ms);
+    return refusal(error, &look);
 }
 
-enum entry_check entry_check(const struct entry *entry, int root, struct slice path, enum beneath_mode mode)
+/* Whether the file is still the one that the entry was made of, and may still be told of as the entry does. */
+static bool is_true(const struct entry *entry, const struct stat *st, const struct clock *now)
 {
-    int fd = open_path(root, path, mode);
+    struct entry_identity identity = identity_of(st);
+    return same_identity(&identity, &entry->identity) &&
+           has_last_modified(identity.modified, now->second) == entry->validators.has_last_modified;
+}
+
+enum entry_check entry_check(const struct entry *entry, const struct site *site, struct slice path,
+                             enum beneath_mode mode, const struct clock *now)
+{
+    int fd = open_path(&(struct look){site, path, mode, now});
     if (fd < 0) {
         int status = status_of_errno(errno);
         return status == 0 ? ENTRY_UNKNOWN : status == entry->status ? ENTRY_HOLDS : ENTRY_CHANGED;
     }
     struct stat st;
     bool holds = fstat(fd, &st) == 0 && status_of_kind(&st, path) == entry->status;
-    if (holds && entry->status == 200) {
-        struct entry_identity identity = identity_of(&st);
-        holds = same_identity(&identity, &entry->identity);
-    }
+    if (holds && entry->status == 200)
+        holds = is_true(entry, &st, now);
     close(fd);
     return holds ? ENTRY_HOLDS : ENTRY_CHANGED;
 }

@@ -28,10 +28,13 @@ static int append_parts(struct buffer *out, const struct slice *parts, size_t co
     return 0;
 }
 
-int head_begin(struct buffer *out, int status, const char *date)
+int head_begin(struct buffer *out, int status, const char *date, const struct head_rules *rules)
 {
     const struct slice parts[] = {
-        status_line(status), SLICE("Date: "), {date, DATE_LEN}, SLICE("\r\nServer: shunt\r\n")};
+        status_line(status), SLICE("Date: "),
+        {date, DATE_LEN},    rules->server.len > 0 ? SLICE("\r\nServer: ") : SLICE(""),
+        rules->server,       SLICE("\r\n"),
+    };
     return append_parts(out, parts, sizeof parts / sizeof *parts);
 }
 
@@ -39,6 +42,16 @@ int head_field(struct buffer *out, struct slice name, struct slice value)
 {
     const struct slice parts[] = {name, SLICE(": "), value, SLICE("\r\n")};
     return append_parts(out, parts, sizeof parts / sizeof *parts);
+}
+
+int head_type(struct buffer *out, struct slice type, const struct head_rules *rules)
+{
+    return head_field(out, SLICE("Content-Type"), type) < 0 ? -1 : head_nosniff(out, rules);
+}
+
+int head_nosniff(struct buffer *out, const struct head_rules *rules)
+{
+    return rules->nosniff ? head_field(out, SLICE("X-Content-Type-Options"), SLICE("nosniff")) : 0;
 }
 
 int head_number(struct buffer *out, struct slice name, uint64_t number)

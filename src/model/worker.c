@@ -30,7 +30,7 @@ int worker_open(struct worker *worker, struct engine *engine, int crew, int i)
     worker->cpu = core_of(settings, worker->crew, i);
     snprintf(worker->role, sizeof worker->role, "%s %d", worker->crew->role, i);
     struct cache_limits limits = settings_cache_limits(settings);
-    if (docroot_open(&worker->docroot, settings->root, worker->crew->reads ? &limits : NULL) < 0)
+    if (docroot_open(&worker->docroot, &settings->site, worker->crew->reads ? &limits : NULL) < 0)
         return -1;
     worker->docroot.assume_cold = settings->limits.assume_cold;
     struct ring *access = NULL;

@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "base/version.h"
 #include "model/models.h"
+#include "server/usage.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -11,61 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SECONDS_MAX = 1000000, BYTES_MAX = 1 << 30, BLOCKERS_DEFAULT = 4 };
-
-static const char usage[] =
-    "usage: shunt [options] DIR\n"
-    "Serves the files in DIR over HTTP.\n"
-    "\n"
-    "  -l, --listen ADDR            127.0.0.1:8080, [::1]:8080, *:80 (all addresses), 8080 (loopback),\n"
-    "                               unix:/run/x.sock; port 0 picks a free one; may be repeated [8080]\n"
-    "  -q, --quiet                  no banner\n"
-    "      --access-log FILE|-|off  where each request is logged [- on a terminal, else off]\n"
-    "\n"
-    "Threads\n"
-    "  -m, --model NAME             which thread does what [staged]:\n"
-    "        staged     main accepts, N workers read, writers send what is large\n"
-    "        symmetric  N workers, each with its own listener, do everything\n"
-    "        turns      N workers take turns at one poller\n"
-    "        sped       one thread does everything, and waits for disks\n"
-    "        balanced   main accepts for the least loaded of N workers; idle ones steal\n"
-    "        amped      one thread for the network, blockers for what may sleep\n"
-    "        seda       N workers parse and N send, a queue before each\n"
-    "        forked     a thread a connection, N at most\n"
-    "  -w, --workers N              see above [one per usable core; forked: 32768]\n"
-    "      --writers N              staged: write-stage threads; 0: the reader writes [cores / 8, at least 1]\n"
-    "      --weights N,N,...        staged: of the readers, in the choice of one for a connection [1,1,...]\n"
-    "      --processes              forked: a process a connection instead of a thread\n"
-    "      --blockers N             threads for what may sleep: opens, cold disks [4]\n"
-    "      --active-limit N         threads that work at the same time; 0: any number [0]\n"
-    "      --reserve-cores N        cores left to the system, the first ones [0]\n"
-    "      --pin on|off             each thread to a core [on]\n"
-    "      --report FILE            at the end, what each thread did, as JSON; - for standard output\n"
-    "\n"
-    "Limits\n"
-    "      --max-connections N      connections at once [what the limit on open files leaves]\n"
-    "      --head-timeout SECONDS   for a whole request head [10]\n"
-    "      --keepalive-timeout SECONDS  between two requests [60]\n"
-    "      --send-timeout SECONDS   for a reader that takes nothing at all [60]\n"
-    "      --stop-timeout SECONDS   for running responses when stopping [10]\n"
-    "      --request-line-max BYTES [8192]\n"
-    "      --head-max BYTES         of a request head [16384]\n"
-    "      --fields-max N           in a request head [100]\n"
-    "      --body-max BYTES         of a request body, which is read and discarded [1048576]\n"
-    "      --send-buffer BYTES      the kernel's, of each connection; 0: it decides [0]\n"
-    "      --turn-bytes BYTES       sent for one connection before others get their turn [2097152]\n"
-    "\n"
-    "Sockets\n"
-    "      --congestion NAME        congestion control, as in tcp_available_congestion_control [the system's]\n"
-    "      --defer-accept on|off    accept only who has spoken [on]\n"
-    "      --nodelay on|off         no Nagle's algorithm [on]\n"
-    "      --linger off|SECONDS     close waits for unsent bytes, which stops its thread; 0: resets [off]\n"
-    "\n"
-    "  -V, --version\n"
-    "  -h, --help\n"
-    "\n"
-    "shunt ./public               serves ./public on http://127.0.0.1:8080\n"
-    "shunt -l '*:80' /srv/www     serves /srv/www to the world\n";
+enum { SECONDS_MAX = 1000000, BYTES_MAX = 1 << 30, BLOCKERS_DEFAULT = 4, SERVER_NAME_MAX = 100 };
 
 /* How an option's value is read. */
 enum kind {
@@ -77,13 +24,14 @@ enum kind {
     KIND_TEXT,   /* a const char * */
     KIND_SWITCH, /* on or off, a bool */
     KIND_LINGER, /* off or seconds */
+    KIND_SERVER_NAME,
     KIND_WEIGHTS,
     KIND_FLAG, /* from here on no value: a bool that is set */
     KIND_VERSION,
     KIND_HELP,
 };
 
-/* One option: everything that is to be known of it, but for the words in the usage above. */
+/* One option: everything that is to be known of it, but for the words in usage_text. */
 struct row {
     const char *name;
     char letter; /* 0: none */
@@ -122,6 +70,9 @@ static const struct row rows[] = {
     FIELD("defer-accept", 0, KIND_SWITCH, defer_accept),
     FIELD("nodelay", 0, KIND_SWITCH, nodelay),
     {"linger", 0, KIND_LINGER, 0, 0, SECONDS_MAX},
+    NUMBER("keepalive-requests", 0, limits.requests_max, 0, BYTES_MAX),
+    {"server-name", 0, KIND_SERVER_NAME, 0, 0, 0},
+    FIELD("nosniff", 0, KIND_SWITCH, head.nosniff),
     {"access-log", 0, KIND_ACCESS_LOG, 0, 0, 0},
     FIELD("quiet", 'q', KIND_FLAG, quiet),
     NUMBER("max-connections", 0, max_connections, 1, 1 << 20),
@@ -172,6 +123,7 @@ static void set_defaults(struct options *options)
         .nodelay = true,
         .linger_s = -1,
         .stop_ms = 10000,
+        .head = {SLICE("shunt"), true},
         .limits =
             {
                 .request = {REQUEST_LINE_MAX, REQUEST_HEAD_MAX, REQUEST_FIELDS_MAX},
@@ -286,6 +238,26 @@ static bool set_weights(struct options *options, const struct row *row)
     return false;
 }
 
+/* Whatever stands in a field: visible ASCII, and spaces within (RFC 9110 5.5). */
+static bool is_field_value(struct slice value)
+{
+    for (size_t i = 0; i < value.len; i++)
+        if (value.at[i] < ' ' || value.at[i] > '~')
+            return false;
+    return value.len > 0 && slice_trim(value).len == value.len;
+}
+
+static bool set_server_name(struct options *options)
+{
+    struct slice name = slice_of(optarg);
+    options->head.server = strcmp(optarg, "off") == 0 ? SLICE("") : name;
+    if (is_field_value(name) && name.len <= SERVER_NAME_MAX)
+        return true;
+    log_line(LOG_LEVEL_ERROR, "--server-name %s: must be 1 to %d bytes of visible ASCII, such as shunt/1, or off",
+             optarg, SERVER_NAME_MAX);
+    return false;
+}
+
 static bool set_access_log(struct options *options)
 {
     options->access_log_given = true;
@@ -315,6 +287,8 @@ static bool set(struct options *options, const struct row *row)
         return set_switch(options, row);
     case KIND_LINGER:
         return set_linger(options, row);
+    case KIND_SERVER_NAME:
+        return set_server_name(options);
     case KIND_WEIGHTS:
         return set_weights(options, row);
     case KIND_FLAG:
@@ -392,7 +366,7 @@ enum options_outcome options_read(struct options *options, int argc, char **argv
         }
         const struct row *row = row_of(value);
         if (row->kind == KIND_HELP)
-            return fputs(usage, stdout) < 0 ? OPTIONS_WRONG : OPTIONS_DONE;
+            return fputs(usage_text, stdout) < 0 ? OPTIONS_WRONG : OPTIONS_DONE;
         if (row->kind == KIND_VERSION)
             return puts("shunt " SHUNT_VERSION) < 0 ? OPTIONS_WRONG : OPTIONS_DONE;
         if (!set(options, row))

@@ -145,7 +145,7 @@ static void fill_settings(struct server *server)
         .access_log = options->access_log_given ? options->access_log
                       : isatty(STDOUT_FILENO)   ? "-"
                                                 : NULL,
-        .root = server->root,
+        .site = {.root = server->root, .head = options->head},
         .limits = options->limits,
     };
     memcpy(settings->weights, options->weights, sizeof settings->weights);

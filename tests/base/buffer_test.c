@@ -71,6 +71,49 @@ static void a_buffer_that_would_be_too_large_is_refused_and_stays_as_it_was(void
     buffer_fini(&b);
 }
 
+static const struct cut {
+    const char *name;
+    size_t consumed, kept, len;
+    const char *rest;
+} cuts[] = {
+    {"nothing", 0, 3, 0, "abcdefgh"},
+    {"behind the first", 0, 1, 3, "aefgh"},
+    {"more than what is kept", 0, 2, 5, "abh"},
+    {"less than what is kept", 0, 5, 2, "abcdeh"},
+    {"all but what is kept", 0, 3, 5, "abc"},
+    {"at the front", 0, 0, 3, "defgh"},
+    {"all of it", 0, 0, 8, ""},
+    {"behind what was consumed", 2, 3, 2, "cdeh"},
+    {"nothing of nothing", 8, 0, 0, ""},
+};
+
+static void what_is_cut_out_leaves_what_stands_before_and_behind(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof cuts / sizeof *cuts; i++) {
+        struct buffer b;
+        buffer_init(&b);
+        assert_int_equal(buffer_append(&b, SLICE("abcdefgh")), 0);
+        buffer_consume(&b, cuts[i].consumed);
+        buffer_cut(&b, cuts[i].kept, cuts[i].len);
+        if (!slice_equal(buffer_bytes(&b), slice_of(cuts[i].rest)))
+            fail_msg("%s: leaves %.*s", cuts[i].name, (int)buffer_length(&b), buffer_bytes(&b).at);
+        assert_int_equal(buffer_append(&b, SLICE("i")), 0);
+        assert_int_equal(buffer_bytes(&b).at[strlen(cuts[i].rest)], 'i');
+        buffer_fini(&b);
+    }
+}
+
+static void cutting_nothing_out_of_no_memory_is_fine(void **state)
+{
+    (void)state;
+    struct buffer b;
+    buffer_init(&b);
+    buffer_cut(&b, 0, 0);
+    assert_int_equal(buffer_length(&b), 0);
+    buffer_fini(&b);
+}
+
 static void appending_nothing_is_fine(void **state)
 {
     (void)state;
@@ -88,6 +131,8 @@ int main(void)
         cmocka_unit_test(bytes_come_out_in_the_order_they_went_in),
         cmocka_unit_test(what_was_reserved_can_be_written_in_place),
         cmocka_unit_test(a_buffer_that_would_be_too_large_is_refused_and_stays_as_it_was),
+        cmocka_unit_test(what_is_cut_out_leaves_what_stands_before_and_behind),
+        cmocka_unit_test(cutting_nothing_out_of_no_memory_is_fine),
         cmocka_unit_test(appending_nothing_is_fine),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

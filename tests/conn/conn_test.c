@@ -20,7 +20,7 @@
 
 enum {
     STEPS_MAX = 12,
-    PARTS_MAX = 6,
+    PARTS_MAX = 8,
     ROUNDS_MAX = 10000, /* of writing and taking: more is a connection that gets nowhere */
     TURN = 2 << 20,
     BODY_MAX = 100,
@@ -71,24 +71,70 @@ struct step {
         action, NULL, STAGE_CLOSE, 0, false                                                                            \
     }
 
-#define GET(path)           "GET " path " HTTP/1.1\r\nHost: x\r\n\r\n"
-#define GET_AND_CLOSE(path) "GET " path " HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
-#define POST_5              "POST /small.txt HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\n"
+#define GET(path)               "GET " path " HTTP/1.1\r\nHost: x\r\n\r\n"
+#define GET_AND_CLOSE(path)     "GET " path " HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+#define GET_WITH(path, len)     "GET " path " HTTP/1.1\r\nHost: x\r\nContent-Length: " len "\r\n\r\n"
+#define HEAD_WITH(path, len)    "HEAD " path " HTTP/1.1\r\nHost: x\r\nContent-Length: " len "\r\n\r\n"
+#define GET_CHUNKED(path)       "GET " path " HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+#define POST_5                  "POST /small.txt HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\n"
+#define EXPECTING               "GET /small.txt HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\n"
+#define GET_PARTS(path, ranges) "GET " path " HTTP/1.1\r\nHost: x\r\nRange: bytes=" ranges "\r\n\r\n"
+#define BYTES_10                "0123456789"
+#define BYTES_100               BYTES_10 BYTES_10 BYTES_10 BYTES_10 BYTES_10 BYTES_10 BYTES_10 BYTES_10 BYTES_10 BYTES_10
+#define BYTES_1000              BYTES_100 BYTES_100 BYTES_100 BYTES_100 BYTES_100 BYTES_100 BYTES_100 BYTES_100 BYTES_100 BYTES_100
 #define SMALL_AND_CLOSE                                                                                                \
     SAMPLE_BEGIN("200 OK") SAMPLE_FIELDS(SAMPLE_TEXT, "6") "Connection: close\r\nContent-Length: 6\r\n\r\nsmall\n"
 #define MIDDLE_AND_CLOSE                                                                                               \
     {.text = SAMPLE_BEGIN("200 OK")                                                                                    \
          SAMPLE_FIELDS(SAMPLE_BYTES, "4e20") "Connection: close\r\nContent-Length: 20000\r\n\r\n"},                    \
         SAMPLE_BODY(0, SAMPLE_MIDDLE)
-#define NOT_ALLOWED           {.text = SAMPLE_BEGIN("405 Method Not Allowed") "Allow: GET, HEAD\r\n"}, SAMPLE_PAGE(405)
+#define NOT_ALLOWED {.text = SAMPLE_BEGIN("405 Method Not Allowed") "Allow: GET, HEAD, OPTIONS\r\n"}, SAMPLE_PAGE(405)
+#define OPTIONS_REPLY                                                                                                  \
+    {                                                                                                                  \
+        .text = SAMPLE_BEGIN("200 OK") "Allow: GET, HEAD, OPTIONS\r\nContent-Length: 0\r\n\r\n"                        \
+    }
 #define LARGE                 {.text = SAMPLE_LARGE_HEAD}, SAMPLE_BODY(0, SAMPLE_LARGE)
 #define REFUSED(line, status) {.text = SAMPLE_BEGIN(line) "Connection: close\r\n"}, SAMPLE_PAGE(status)
+
+/* Two parts of each of two files, by the key that open_world() sets. */
+#define SEVERAL(boundary, hex_size, connection, length)                                                                \
+    {                                                                                                                  \
+        .text =                                                                                                        \
+            SAMPLE_BEGIN("206 Partial Content") "Content-Type: multipart/byteranges; boundary=" boundary               \
+                                                "\r\nX-Content-Type-Options: nosniff\r\n" SAMPLE_STATE(hex_size, "")   \
+                                                    connection "Content-Length: " length "\r\n\r\n"                    \
+    }
+#define BEGIN_PART(boundary, range)                                                                                    \
+    {                                                                                                                  \
+        .text = "\r\n--" boundary "\r\nContent-Type: " SAMPLE_BYTES "\r\nContent-Range: bytes " range "\r\n\r\n"       \
+    }
+#define END_PARTS(boundary)                                                                                            \
+    {                                                                                                                  \
+        .text = "\r\n--" boundary "--\r\n"                                                                             \
+    }
+#define MIDDLE_BOUNDARY  "shunt-773877f03fe2cf0f"
+#define LARGE_BOUNDARY   "shunt-5f18304d9b8626c8"
+#define GET_MIDDLE_PARTS GET_PARTS("/middle.bin", "18000-,0-14999")
+#define GET_LARGE_PARTS  GET_PARTS("/large.bin", "1500000-,0-1299999")
+#define GET_SMALL_PARTS  GET_PARTS("/middle.bin", "0-9,1000-1019")
+#define MIDDLE_PARTS                                                                                                   \
+    SEVERAL(MIDDLE_BOUNDARY, "4e20", "", "17246"), BEGIN_PART(MIDDLE_BOUNDARY, "18000-19999/20000"),                   \
+        SAMPLE_BODY(18000, 2000), BEGIN_PART(MIDDLE_BOUNDARY, "0-14999/20000"), SAMPLE_BODY(0, 15000),                 \
+        END_PARTS(MIDDLE_BOUNDARY)
+#define LARGE_PARTS                                                                                                    \
+    SEVERAL(LARGE_BOUNDARY, "2dc6c0", "", "2800256"), BEGIN_PART(LARGE_BOUNDARY, "1500000-2999999/3000000"),           \
+        SAMPLE_BODY(1500000, 1500000), BEGIN_PART(LARGE_BOUNDARY, "0-1299999/3000000"), SAMPLE_BODY(0, 1300000),       \
+        END_PARTS(LARGE_BOUNDARY)
+#define SMALL_PARTS                                                                                                    \
+    SEVERAL(MIDDLE_BOUNDARY, "4e20", "", "270"), BEGIN_PART(MIDDLE_BOUNDARY, "0-9/20000"), SAMPLE_BODY(0, 10),         \
+        BEGIN_PART(MIDDLE_BOUNDARY, "1000-1019/20000"), SAMPLE_BODY(1000, 20), END_PARTS(MIDDLE_BOUNDARY)
 
 static const struct row {
     const char *name;
     struct step steps[STEPS_MAX];
     struct sample_part got[PARTS_MAX];
     uint32_t turn_bytes; /* 0: TURN */
+    uint32_t requests_max;
     bool cold, refused;
     bool cut_short; /* the peer got less than that, and nothing else */
     bool later;     /* another thread sends what this one answers */
@@ -130,26 +176,209 @@ static const struct row {
      {SAY("GET /small.txt HTTP/1.1\r\nHost: x\r\nContent-Length: 36\r\n\r\n" GET("/dir/a")),
       EXPECT(READS, STAGE_READ, PHASE_BODY), SAY("1234"), EXPECT(READS, STAGE_READ, PHASE_IDLE)},
      .got = {{.text = SAMPLE_SMALL}}},
+    {"a body is waited for before there is an answer",
+     {SAY(GET_WITH("/small.txt", "3") "ab"), EXPECT(READS, STAGE_READ, PHASE_BODY), DO(TAKES),
+      EXPECT(READS, STAGE_READ, PHASE_BODY), SAY("c"), EXPECT(READS, STAGE_READ, PHASE_IDLE)},
+     .got = {{.text = SAMPLE_SMALL}}},
+    {"what is before a body does not wait for it",
+     {SAY(GET("/small.txt") POST_5 "ab"), EXPECT(READS, STAGE_READ, PHASE_BODY), DO(LEAVES), CLOSED(READS)},
+     .got = {{.text = SAMPLE_SMALL}}},
     {"a peer that goes in the middle of a body",
      {SAY(POST_5), EXPECT(READS, STAGE_READ, PHASE_BODY), DO(ENDS), CLOSED(READS)},
-     .got = {NOT_ALLOWED}},
+     .got = {{0}}},
+    {"a peer that goes in the middle of a chunk",
+     {SAY(GET_CHUNKED("/small.txt") "5\r\nabc"), EXPECT(READS, STAGE_READ, PHASE_BODY), DO(ENDS), CLOSED(READS)},
+     .got = {{0}}},
     {"a body of a request for a large file",
-     {SAY("GET /large.bin HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\na"),
+     {SAY(GET_WITH("/large.bin", "3") "a"), EXPECT(READS, STAGE_READ, PHASE_BODY), SAY("bc" GET("/small.txt")),
       EXPECT_PENDING(READS, STAGE_WRITE, PHASE_REPLY), EXPECT_PENDING(GOES_ON, STAGE_READ, PHASE_REPLY),
-      EXPECT(READS, STAGE_READ, PHASE_BODY), SAY("bc" GET("/small.txt")), EXPECT(READS, STAGE_READ, PHASE_IDLE)},
+      EXPECT(READS, STAGE_READ, PHASE_IDLE)},
      .got = {LARGE, {.text = SAMPLE_SMALL}}},
+    {"a body behind a large file",
+     {SAY(GET("/large.bin") POST_5 "ab"), EXPECT_PENDING(READS, STAGE_WRITE, PHASE_REPLY), SAY("c"),
+      EXPECT_PENDING(GOES_ON, STAGE_READ, PHASE_REPLY), EXPECT(READS, STAGE_READ, PHASE_BODY),
+      EXPECT(READS, STAGE_READ, PHASE_BODY), SAY("de"), EXPECT(READS, STAGE_READ, PHASE_IDLE)},
+     .got = {LARGE, NOT_ALLOWED}},
+    {"as much of a body as may be",
+     {SAY(GET_WITH("/small.txt", "100") BYTES_100 GET("/small.txt")), EXPECT(READS, STAGE_READ, PHASE_IDLE)},
+     .got = {{.text = SAMPLE_SMALL}, {.text = SAMPLE_SMALL}}},
     {"a body that is too large",
-     {SAY("GET /small.txt HTTP/1.1\r\nHost: x\r\nContent-Length: 101\r\n\r\n"), EXPECT(READS, STAGE_READ, PHASE_LINGER),
-      DO(ENDS), CLOSED(READS)},
+     {SAY(GET_WITH("/small.txt", "101")), EXPECT(READS, STAGE_READ, PHASE_LINGER), DO(ENDS), CLOSED(READS)},
      .got = {REFUSED("413 Content Too Large", 413)}},
-    {"a chunked body is not read",
-     {SAY("GET /small.txt HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n" GET("/small.txt")),
-      EXPECT(READS, STAGE_READ, PHASE_LINGER), DO(ENDS), EXPECT(READS, STAGE_CLOSE, 0)},
-     .got = {{.text = SMALL_AND_CLOSE}}},
+    {"a body that is too large, and looks like a request",
+     {SAY(HEAD_WITH("/small.txt", "9999999999") GET("/small.txt")), EXPECT(READS, STAGE_READ, PHASE_LINGER), DO(ENDS),
+      CLOSED(READS)},
+     .got = {{.text = SAMPLE_BEGIN("413 Content Too Large") "Connection: close\r\n"}, SAMPLE_PAGE_HEAD(413)}},
+    {"a body that is too large, of what is not allowed in any case",
+     {SAY("POST /small.txt HTTP/1.1\r\nHost: x\r\nContent-Length: 101\r\n\r\n" GET("/small.txt")),
+      EXPECT(READS, STAGE_READ, PHASE_LINGER), DO(ENDS), CLOSED(READS)},
+     .got = {REFUSED("413 Content Too Large", 413)}},
+    {"a body that waits to be wanted, of what is not allowed",
+     {SAY("POST /small.txt HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n"),
+      EXPECT(READS, STAGE_READ, PHASE_LINGER), DO(ENDS), CLOSED(READS)},
+     .got = {{.text = SAMPLE_BEGIN("405 Method Not Allowed") "Allow: GET, HEAD, OPTIONS\r\nConnection: close\r\n"},
+             SAMPLE_PAGE(405)}},
+    {"a chunked body, and another request",
+     {SAY(GET_CHUNKED("/small.txt") "3\r\nabc\r\n0\r\n\r\n" GET("/missing")), EXPECT(READS, STAGE_READ, PHASE_IDLE)},
+     .got = {{.text = SAMPLE_SMALL}, {.text = SAMPLE_BEGIN("404 Not Found")}, SAMPLE_PAGE(404)}},
+    {"a chunk that looks like a request is a chunk",
+     {SAY(GET_CHUNKED("/small.txt") "24\r\n" GET("/dir/a") "0123\r\n0\r\n"), EXPECT(READS, STAGE_READ, PHASE_BODY),
+      SAY("\r\n"), EXPECT(READS, STAGE_READ, PHASE_IDLE)},
+     .got = {{.text = SAMPLE_SMALL}}},
+    {"as many chunks as may be",
+     {SAY(GET_CHUNKED("/small.txt") "32\r\n" BYTES_10 BYTES_10 BYTES_10 BYTES_10 BYTES_10
+                                    "\r\n32\r\n" BYTES_10 BYTES_10 BYTES_10 BYTES_10 BYTES_10 "\r\n0\r\n\r\n"),
+      EXPECT(READS, STAGE_READ, PHASE_IDLE)},
+     .got = {{.text = SAMPLE_SMALL}}},
+    {"a chunk too many",
+     {SAY(GET_CHUNKED("/small.txt") "64\r\n" BYTES_100 "\r\n"), EXPECT(READS, STAGE_READ, PHASE_BODY), SAY("1\r\n"),
+      EXPECT(READS, STAGE_READ, PHASE_LINGER), DO(ENDS), CLOSED(READS)},
+     .got = {REFUSED("413 Content Too Large", 413)}},
+    {"more said of a chunk than may be",
+     {SAY(GET_CHUNKED("/small.txt") "1;" BYTES_1000 BYTES_1000 BYTES_1000), EXPECT(READS, STAGE_READ, PHASE_BODY),
+      SAY(BYTES_1000 BYTES_1000 BYTES_1000), EXPECT(READS, STAGE_READ, PHASE_BODY),
+      SAY(BYTES_1000 BYTES_1000 BYTES_1000), EXPECT(READS, STAGE_READ, PHASE_LINGER), DO(ENDS), CLOSED(READS)},
+     .got = {REFUSED("431 Request Header Fields Too Large", 431)}},
+    {"a broken chunk, and what may be a request",
+     {SAY(GET_CHUNKED("/small.txt") "3\r\nabcd\r\n0\r\n\r\n" GET("/small.txt")),
+      EXPECT(READS, STAGE_READ, PHASE_LINGER), SAY(GET("/small.txt")), EXPECT(READS, STAGE_READ, PHASE_LINGER),
+      DO(ENDS), CLOSED(READS)},
+     .got = {REFUSED("400 Bad Request", 400)}},
+    {"a broken chunk behind a request",
+     {SAY(GET("/small.txt") GET_CHUNKED("/small.txt") "3\r\n"), EXPECT(READS, STAGE_READ, PHASE_BODY), SAY("abc\n"),
+      EXPECT(READS, STAGE_READ, PHASE_LINGER), DO(ENDS), CLOSED(READS)},
+     .got = {{.text = SAMPLE_SMALL}, REFUSED("400 Bad Request", 400)}},
     {"a body that waits to be wanted is not waited for",
-     {SAY("GET /small.txt HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\n"),
+     {SAY(EXPECTING "Content-Length: 3\r\n\r\n"), EXPECT(READS, STAGE_READ, PHASE_LINGER), SAY("abc"),
+      EXPECT(READS, STAGE_READ, PHASE_LINGER), EXPECT(READS, STAGE_READ, PHASE_LINGER), DO(ENDS), CLOSED(READS)},
+     .got = {{.text = SMALL_AND_CLOSE}}},
+    {"chunks that wait to be wanted are not waited for, nor read",
+     {SAY(EXPECTING "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n" GET("/small.txt")),
       EXPECT(READS, STAGE_READ, PHASE_LINGER), DO(ENDS), CLOSED(READS)},
      .got = {{.text = SMALL_AND_CLOSE}}},
+    {"a body that waits to be wanted and is too large",
+     {SAY(EXPECTING "Content-Length: 101\r\n\r\n"), EXPECT(READS, STAGE_READ, PHASE_LINGER), DO(ENDS), CLOSED(READS)},
+     .got = {REFUSED("413 Content Too Large", 413)}},
+    {"who waits to be wanted without a body is answered, and stays",
+     {SAY(EXPECTING "\r\n" EXPECTING "Content-Length: 0\r\n\r\n"), EXPECT(READS, STAGE_READ, PHASE_IDLE)},
+     .got = {{.text = SAMPLE_SMALL}, {.text = SAMPLE_SMALL}}},
+    {"a body of one connection too many",
+     {SAY(POST_5), EXPECT(READS, STAGE_READ, PHASE_LINGER), DO(ENDS), CLOSED(READS)},
+     .got = {{.text = SAMPLE_BEGIN("503 Service Unavailable") "Retry-After: 5\r\nConnection: close\r\n"},
+             SAMPLE_PAGE(503)},
+     .refused = true},
+    {"what a server does, and a body that it doesn't want",
+     {SAY("OPTIONS * HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\nab" GET("/small.txt")),
+      EXPECT(READS, STAGE_READ, PHASE_IDLE)},
+     .got = {OPTIONS_REPLY, {.text = SAMPLE_SMALL}}},
+    {"turns of one byte behind a body",
+     {SAY(GET("/small.txt") POST_5 "ab"), EXPECT_PENDING(READS, STAGE_WRITE, PHASE_REPLY), SAY("cde" GET("/small.txt")),
+      EXPECT_PENDING(GOES_ON, STAGE_READ, PHASE_REPLY), EXPECT(READS, STAGE_READ, PHASE_BODY),
+      EXPECT(READS, STAGE_WRITE, PHASE_REPLY), EXPECT(GOES_ON, STAGE_READ, PHASE_RETURNED)},
+     .got = {{.text = SAMPLE_SMALL}, NOT_ALLOWED, {.text = SAMPLE_SMALL}},
+     .turn_bytes = 1},
+    {"a request that is the last one there may be",
+     {SAY(GET("/small.txt")), EXPECT(READS, STAGE_READ, PHASE_LINGER), DO(ENDS), CLOSED(READS)},
+     .got = {{.text = SMALL_AND_CLOSE}},
+     .requests_max = 1},
+    {"a last request that there may be, and more behind it",
+     {SAY(GET("/small.txt") GET("/small.txt") GET("/small.txt")), EXPECT(READS, STAGE_READ, PHASE_LINGER), DO(ENDS),
+      CLOSED(READS)},
+     .got = {{.text = SAMPLE_SMALL}, {.text = SMALL_AND_CLOSE}},
+     .requests_max = 2},
+    {"one after the other, up to as many as there may be",
+     {SAY(GET("/small.txt")), EXPECT(READS, STAGE_READ, PHASE_IDLE), SAY(POST_5), EXPECT(READS, STAGE_READ, PHASE_BODY),
+      SAY("abcde"), EXPECT(READS, STAGE_READ, PHASE_IDLE), SAY(GET("/small.txt")),
+      EXPECT(READS, STAGE_READ, PHASE_LINGER), DO(ENDS), CLOSED(READS)},
+     .got = {{.text = SAMPLE_SMALL}, NOT_ALLOWED, {.text = SMALL_AND_CLOSE}},
+     .requests_max = 3},
+    {"fewer than there may be, which the peer wants",
+     {SAY(GET("/small.txt") GET_AND_CLOSE("/small.txt") GET("/small.txt")), EXPECT(READS, STAGE_READ, PHASE_LINGER),
+      DO(ENDS), CLOSED(READS)},
+     .got = {{.text = SAMPLE_SMALL}, {.text = SMALL_AND_CLOSE}},
+     .requests_max = 3},
+    {"a body of the last request there may be",
+     {SAY(GET_WITH("/small.txt", "2") "a"), EXPECT(READS, STAGE_READ, PHASE_BODY), SAY("b"),
+      EXPECT(READS, STAGE_READ, PHASE_LINGER), DO(ENDS), CLOSED(READS)},
+     .got = {{.text = SMALL_AND_CLOSE}},
+     .requests_max = 1},
+    {"gathered, as many as there may be",
+     {SAY(GET("/small.txt") GET("/small.txt") GET("/small.txt")), EXPECT(READS, STAGE_WRITE, PHASE_REPLY),
+      EXPECT(WRITES, STAGE_READ, PHASE_LINGER), DO(ENDS), CLOSED(READS)},
+     .got = {{.text = SAMPLE_SMALL}, {.text = SMALL_AND_CLOSE}},
+     .requests_max = 2,
+     .later = true},
+    {"two parts that are copied",
+     {SAY(GET_SMALL_PARTS GET("/small.txt")), EXPECT(READS, STAGE_READ, PHASE_IDLE)},
+     .got = {SMALL_PARTS, {.text = SAMPLE_SMALL}}},
+    {"two parts of a body in memory",
+     {SAY(GET_MIDDLE_PARTS GET("/small.txt")), EXPECT(READS, STAGE_READ, PHASE_IDLE)},
+     .got = {MIDDLE_PARTS, {.text = SAMPLE_SMALL}}},
+    {"what is gathered before two parts goes first",
+     {SAY(GET("/small.txt") GET_MIDDLE_PARTS), EXPECT(READS, STAGE_READ, PHASE_IDLE)},
+     .got = {{.text = SAMPLE_SMALL}, MIDDLE_PARTS}},
+    {"two parts that the socket does not take at once",
+     {SAY(GET_LARGE_PARTS GET("/small.txt")), EXPECT_PENDING(READS, STAGE_WRITE, PHASE_REPLY),
+      EXPECT_PENDING(WRITES, STAGE_WRITE, PHASE_REPLY), EXPECT_PENDING(GOES_ON, STAGE_READ, PHASE_REPLY),
+      EXPECT(READS, STAGE_READ, PHASE_IDLE)},
+     .got = {LARGE_PARTS, {.text = SAMPLE_SMALL}}},
+    {"two parts in turns of ten bytes",
+     {SAY(GET_MIDDLE_PARTS GET("/small.txt")), EXPECT_PENDING(READS, STAGE_WRITE, PHASE_REPLY),
+      EXPECT_PENDING(WRITES, STAGE_WRITE, PHASE_REPLY), EXPECT_PENDING(GOES_ON, STAGE_READ, PHASE_REPLY),
+      EXPECT(READS, STAGE_WRITE, PHASE_REPLY), EXPECT(GOES_ON, STAGE_READ, PHASE_RETURNED)},
+     .got = {MIDDLE_PARTS, {.text = SAMPLE_SMALL}},
+     .turn_bytes = 10},
+    {"two parts in turns of odd length",
+     {SAY(GET_LARGE_PARTS), EXPECT(READS, STAGE_WRITE, PHASE_REPLY), EXPECT(GOES_ON, STAGE_READ, PHASE_RETURNED)},
+     .got = {LARGE_PARTS},
+     .turn_bytes = 991},
+    {"two cold parts",
+     {SAY(GET_LARGE_PARTS GET("/small.txt")), EXPECT_PENDING(READS, STAGE_BLOCK, PHASE_BLOCKED),
+      EXPECT_PENDING(BLOCKS, STAGE_WRITE, PHASE_REPLY), EXPECT_PENDING(GOES_ON, STAGE_READ, PHASE_REPLY),
+      EXPECT(READS, STAGE_READ, PHASE_IDLE)},
+     .got = {LARGE_PARTS, {.text = SAMPLE_SMALL}},
+     .cold = true},
+    {"two cold parts in turns of odd length",
+     {SAY(GET_LARGE_PARTS), EXPECT(READS, STAGE_BLOCK, PHASE_BLOCKED), EXPECT(GOES_ON, STAGE_READ, PHASE_RETURNED)},
+     .got = {LARGE_PARTS},
+     .turn_bytes = 99991,
+     .cold = true},
+    {"gathered, two parts",
+     {SAY(GET("/small.txt") GET_MIDDLE_PARTS), EXPECT(READS, STAGE_WRITE, PHASE_REPLY),
+      EXPECT(WRITES, STAGE_READ, PHASE_RETURNED)},
+     .got = {{.text = SAMPLE_SMALL}, MIDDLE_PARTS},
+     .later = true},
+    {"gathered, two parts in turns of ten bytes",
+     {SAY(GET_MIDDLE_PARTS), EXPECT(READS, STAGE_WRITE, PHASE_REPLY), EXPECT(GOES_ON, STAGE_READ, PHASE_RETURNED)},
+     .got = {MIDDLE_PARTS},
+     .turn_bytes = 10,
+     .later = true},
+    {"two parts, the first of which a peer goes in",
+     {SAY(GET_LARGE_PARTS), EXPECT(READS, STAGE_WRITE, PHASE_REPLY), DO(LEAVES), CLOSED(WRITES)},
+     .got = {LARGE_PARTS},
+     .cut_short = true},
+    {"two parts of a file that shrinks",
+     {SAY(GET_LARGE_PARTS GET("/small.txt")), EXPECT_PENDING(READS, STAGE_WRITE, PHASE_REPLY), DO(SHRINKS),
+      CLOSED(GOES_ON)},
+     .got = {LARGE_PARTS},
+     .cut_short = true},
+    {"two parts that are the last reply",
+     {SAY("GET /middle.bin HTTP/1.1\r\nHost: x\r\nRange: bytes=0-9,1000-1019\r\nConnection: close\r\n\r\n"),
+      CLOSED(READS)},
+     .got = {SEVERAL(MIDDLE_BOUNDARY, "4e20", "Connection: close\r\n", "270"), BEGIN_PART(MIDDLE_BOUNDARY, "0-9/20000"),
+             SAMPLE_BODY(0, 10), BEGIN_PART(MIDDLE_BOUNDARY, "1000-1019/20000"), SAMPLE_BODY(1000, 20),
+             END_PARTS(MIDDLE_BOUNDARY)}},
+    {"two parts that are the last reply of as many as there may be",
+     {SAY(GET("/small.txt") GET_LARGE_PARTS), EXPECT(READS, STAGE_WRITE, PHASE_REPLY),
+      EXPECT(GOES_ON, STAGE_READ, PHASE_LINGER), DO(ENDS), CLOSED(READS)},
+     .got = {{.text = SAMPLE_SMALL},
+             SEVERAL(LARGE_BOUNDARY, "2dc6c0", "Connection: close\r\n", "2800256"),
+             BEGIN_PART(LARGE_BOUNDARY, "1500000-2999999/3000000"),
+             SAMPLE_BODY(1500000, 1500000),
+             BEGIN_PART(LARGE_BOUNDARY, "0-1299999/3000000"),
+             SAMPLE_BODY(0, 1300000),
+             END_PARTS(LARGE_BOUNDARY)},
+     .requests_max = 2},
     {"a file that the socket does not take at once",
      {SAY(GET("/large.bin")), EXPECT(READS, STAGE_WRITE, PHASE_REPLY), EXPECT(WRITES, STAGE_WRITE, PHASE_REPLY),
       EXPECT(GOES_ON, STAGE_READ, PHASE_RETURNED), EXPECT(READS, STAGE_READ, PHASE_RETURNED), SAY(GET("/small.txt")),
@@ -303,9 +532,21 @@ static const struct row {
     {"a deadline between requests is not",
      {SAY(GET("/small.txt")), EXPECT(READS, STAGE_READ, PHASE_IDLE), DO(EXPIRES), CLOSED(READS)},
      .got = {{.text = SAMPLE_SMALL}}},
-    {"a deadline in the middle of a body is not",
-     {SAY(POST_5), EXPECT(READS, STAGE_READ, PHASE_BODY), DO(EXPIRES), CLOSED(READS)},
-     .got = {NOT_ALLOWED}},
+    {"a deadline in the middle of a body is told",
+     {SAY(GET_WITH("/small.txt", "3") "ab"), EXPECT(READS, STAGE_READ, PHASE_BODY), DO(EXPIRES), CLOSED(READS)},
+     .got = {REFUSED("408 Request Timeout", 408)}},
+    {"a deadline in the middle of a body of HEAD is told without a page",
+     {SAY(HEAD_WITH("/small.txt", "3") "ab"), EXPECT(READS, STAGE_READ, PHASE_BODY), DO(EXPIRES), CLOSED(READS)},
+     .got = {{.text = SAMPLE_BEGIN("408 Request Timeout") "Connection: close\r\n"}, SAMPLE_PAGE_HEAD(408)}},
+    {"a deadline in the middle of a chunk is told",
+     {SAY(GET("/small.txt") GET_CHUNKED("/small.txt") "5\r\na"), EXPECT(READS, STAGE_READ, PHASE_BODY), DO(EXPIRES),
+      CLOSED(READS)},
+     .got = {{.text = SAMPLE_SMALL}, REFUSED("408 Request Timeout", 408)}},
+    {"a server that stops lets a body be completed",
+     {SAY(POST_5 "ab"), EXPECT(READS, STAGE_READ, PHASE_BODY), DO(DRAINS), EXPECT(READS, STAGE_READ, PHASE_BODY),
+      SAY("cde"), EXPECT(READS, STAGE_READ, PHASE_LINGER), DO(ENDS), CLOSED(READS)},
+     .got = {{.text = SAMPLE_BEGIN("405 Method Not Allowed") "Allow: GET, HEAD, OPTIONS\r\nConnection: close\r\n"},
+             SAMPLE_PAGE(405)}},
     {"a deadline while a file is sent ends it",
      {SAY(GET("/large.bin")), EXPECT(READS, STAGE_WRITE, PHASE_REPLY), DO(EXPIRES), CLOSED(WRITES)},
      .got = {LARGE},
@@ -370,10 +611,11 @@ static const struct row {
      .got = {{.text = SAMPLE_SMALL}, {.text = SAMPLE_SMALL}},
      .later = true},
     {"gathered, half a body behind it",
-     {SAY(POST_5 "ab"), EXPECT(READS, STAGE_WRITE, PHASE_REPLY), EXPECT(WRITES, STAGE_READ, PHASE_BODY), SAY("c"),
+     {SAY(GET("/small.txt") POST_5 "ab"), EXPECT_PENDING(READS, STAGE_WRITE, PHASE_REPLY),
+      EXPECT_PENDING(WRITES, STAGE_READ, PHASE_REPLY), EXPECT(READS, STAGE_READ, PHASE_BODY), SAY("c"),
       EXPECT(READS, STAGE_READ, PHASE_BODY), SAY("de" GET("/small.txt")), EXPECT(READS, STAGE_WRITE, PHASE_REPLY),
       EXPECT(WRITES, STAGE_READ, PHASE_RETURNED)},
-     .got = {NOT_ALLOWED, {.text = SAMPLE_SMALL}},
+     .got = {{.text = SAMPLE_SMALL}, NOT_ALLOWED, {.text = SAMPLE_SMALL}},
      .later = true},
     {"gathered, a file the last of it",
      {SAY(GET("/small.txt") GET("/large.bin")), EXPECT(READS, STAGE_WRITE, PHASE_REPLY),
@@ -475,7 +717,7 @@ static void fill_cache(struct world *w)
 {
     static const char *const paths[] = {"/small.txt", "/empty.txt", "/middle.bin", "/large.bin", "/missing"};
     for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
-        struct entry *entry = entry_open(w->sample.root, slice_of(paths[i]), BENEATH_WAIT, w->env.clock.now_ms);
+        struct entry *entry = entry_open(&w->sample.site, slice_of(paths[i]), BENEATH_WAIT, &w->env.clock);
         assert_non_null(entry);
         entry->never_cold = true;
         cache_insert(&w->docroot.cache, entry);
@@ -490,16 +732,18 @@ static void open_world(struct world *w, const struct row *row)
         .request = {REQUEST_LINE_MAX, REQUEST_HEAD_MAX, REQUEST_FIELDS_MAX},
         .body_max = BODY_MAX,
         .turn_bytes = row->turn_bytes == 0 ? TURN : row->turn_bytes,
+        .requests_max = row->requests_max,
         .head_ms = 10,
         .keepalive_ms = 20,
         .send_ms = 30,
         .assume_cold = row->cold,
     };
     sample_open(&w->sample);
-    assert_int_equal(docroot_open(&w->docroot, w->sample.root, &cache), 0);
+    assert_int_equal(docroot_open(&w->docroot, &w->sample.site, &cache), 0);
     assert_int_equal(conn_env_open(&w->env, &w->limits, &w->docroot, NULL), 0);
     w->docroot.assume_cold = false; /* rows are about cold bodies; what is cold before that has a test of its own */
     w->env.sends_later = row->later;
+    w->env.replier.secret = (struct hash_key){1, 2};
     stop_clock(w);
     fill_cache(w);
 }
@@ -728,44 +972,105 @@ static void play_to_the_end(struct world *w, enum stage stage)
     assert_true(waits_for_a_request(&w->c));
 }
 
-static void a_turn_may_end_anywhere(void **state)
+static const struct row two_parts = {.got = {{.text = SAMPLE_SMALL}, MIDDLE_PARTS, {.text = SAMPLE_SMALL}}};
+
+/* Turns as long as a request and its neighbours take, one by one where heads stand, and with gaps where bytes do. */
+static void end_turns_anywhere(const char *said, const struct row *row, uint32_t longest)
 {
-    (void)state;
     struct world w;
-    open_world(&w, &two_bodies);
-    for (uint32_t turn = 10; turn < 3 * SMALL_LEN + MIDDLE_HEAD_LEN + SAMPLE_MIDDLE;
-         turn += turn < 1200 || turn > 20000 ? 1 : 997) {
+    open_world(&w, row);
+    for (uint32_t turn = 10; turn < longest; turn += turn < 1200 || turn > longest - 1500 ? 1 : 997) {
         open_connection(&w, false);
         w.limits.turn_bytes = turn;
-        act(&w, &(struct step){SAYS, GET("/small.txt") GET("/middle.bin") GET("/small.txt"), 0, 0, false});
+        act(&w, &(struct step){SAYS, said, 0, 0, false});
         enum stage stage = run_stage(&w, STAGE_READ);
         take_all(&w);
         assert_true(buffer_length(&w.got) <= turn);
         if (stage != STAGE_READ || w.c.pending)
             play_to_the_end(&w, stage);
-        expect_got(&w, &two_bodies);
+        expect_got(&w, row);
         close_connection(&w);
     }
     close_world(&w);
 }
 
+static void a_turn_may_end_anywhere(void **state)
+{
+    (void)state;
+    end_turns_anywhere(GET("/small.txt") GET("/middle.bin") GET("/small.txt"), &two_bodies,
+                       3 * SMALL_LEN + MIDDLE_HEAD_LEN + SAMPLE_MIDDLE);
+}
+
+static void a_turn_may_end_anywhere_in_parts(void **state)
+{
+    (void)state;
+    end_turns_anywhere(GET("/small.txt") GET_MIDDLE_PARTS GET("/small.txt"), &two_parts,
+                       3 * SMALL_LEN + 2 * MIDDLE_HEAD_LEN + 17246);
+}
+
 /* A peer may cut its bytes anywhere; each piece brings an event. */
+static const struct cut_row {
+    const char *said;
+    struct row row;
+} cut_rows[] = {
+    {POST_5 "abcde" GET("/small.txt") GET_AND_CLOSE("/small.txt"),
+     {.name = "a body with a length", .got = {NOT_ALLOWED, {.text = SAMPLE_SMALL}, {.text = SMALL_AND_CLOSE}}}},
+    {GET_CHUNKED("/small.txt") "5\r\nGET /\r\n1;a=\"b\"\r\n \r\n000\r\nX: y\r\n\r\n" GET("/small.txt")
+         GET_AND_CLOSE("/small.txt"),
+     {.name = "a body in chunks", .got = {{.text = SAMPLE_SMALL}, {.text = SAMPLE_SMALL}, {.text = SMALL_AND_CLOSE}}}},
+    {GET_WITH("/middle.bin", "2") "ab" GET_CHUNKED("/small.txt") "0\r\n\r\n" GET_AND_CLOSE("/small.txt"),
+     {.name = "a body, and a file that isn't copied",
+      .got = {{.text = SAMPLE_MIDDLE_HEAD},
+              SAMPLE_BODY(0, SAMPLE_MIDDLE),
+              {.text = SAMPLE_SMALL},
+              {.text = SMALL_AND_CLOSE}}}},
+    {GET_SMALL_PARTS GET_AND_CLOSE("/small.txt"), {.name = "parts", .got = {SMALL_PARTS, {.text = SMALL_AND_CLOSE}}}},
+};
+
+static void say_bytes(struct world *w, const char *bytes, size_t len)
+{
+    assert_int_equal(send(w->peer, bytes, len, 0), len);
+}
+
 static void a_request_may_be_cut_anywhere(void **state)
 {
-    static const char said[] = POST_5 "abcde" GET("/small.txt") GET_AND_CLOSE("/small.txt");
-    static const struct row row = {.name = "cut",
-                                   .got = {NOT_ALLOWED, {.text = SAMPLE_SMALL}, {.text = SMALL_AND_CLOSE}}};
     (void)state;
     struct world w;
-    open_world(&w, &row);
-    for (size_t cut = 1; cut < sizeof said - 1; cut++) {
+    open_world(&w, &cut_rows[0].row);
+    for (size_t r = 0; r < sizeof cut_rows / sizeof *cut_rows; r++) {
+        const char *said = cut_rows[r].said;
+        size_t len = strlen(said);
+        for (size_t cut = 1; cut < len; cut++) {
+            open_connection(&w, false);
+            say_bytes(&w, said, cut);
+            assert_int_equal(conn_read(&w.c, &w.env), STAGE_READ);
+            take_all(&w);
+            say_bytes(&w, said + cut, len - cut);
+            enum stage stage = conn_read(&w.c, &w.env);
+            assert_int_equal(stage,
+                             w.c.phase == PHASE_LINGER ? STAGE_READ : STAGE_CLOSE); /* much in one turn lingers */
+            take_all(&w);
+            expect_got(&w, &cut_rows[r].row);
+            close_connection(&w);
+        }
+    }
+    close_world(&w);
+}
+
+static void a_request_may_come_byte_by_byte(void **state)
+{
+    (void)state;
+    struct world w;
+    open_world(&w, &cut_rows[0].row);
+    for (size_t r = 0; r < sizeof cut_rows / sizeof *cut_rows; r++) {
+        const char *said = cut_rows[r].said;
         open_connection(&w, false);
-        assert_int_equal(send(w.peer, said, cut, 0), cut);
-        assert_int_equal(conn_read(&w.c, &w.env), STAGE_READ);
-        assert_int_equal(send(w.peer, said + cut, sizeof said - 1 - cut, 0), sizeof said - 1 - cut);
-        assert_int_equal(conn_read(&w.c, &w.env), STAGE_CLOSE);
-        take_all(&w);
-        expect_got(&w, &row);
+        for (size_t i = 0; said[i] != '\0'; i++) {
+            say_bytes(&w, said + i, 1);
+            assert_int_equal(conn_read(&w.c, &w.env), said[i + 1] == '\0' ? STAGE_CLOSE : STAGE_READ);
+            take_all(&w);
+        }
+        expect_got(&w, &cut_rows[r].row);
         close_connection(&w);
     }
     close_world(&w);
@@ -790,6 +1095,13 @@ static void a_deadline_is_counted_from_the_first_piece(void **state)
         {"ab", false},
         {"cd", false},
         {"e", true},
+        {GET_CHUNKED("/small.txt") "5", true},
+        {"\r\nab", false},
+        {"cde\r\n0", false},
+        {"\r\n", false},
+        {"\r\n" POST_5, true},
+        {"abcde" POST_5 "ab", true},
+        {"cde", true},
     };
     (void)state;
     struct world w;
@@ -935,6 +1247,39 @@ static void what_cannot_be_opened_at_once_goes_by_the_blockers(void **state)
     close_world(&w);
 }
 
+/* The body is read before the file is looked for; it isn't read a second time, and there is one answer. */
+static void a_body_is_read_once_when_its_file_is_looked_for(void **state)
+{
+    static const char *const said[] = {GET_WITH("/small.txt", "5") "ab", "cde" GET("/middle.bin")};
+    static const char *const chunked[] = {GET_CHUNKED("/small.txt") "2\r\nab", "\r\n0\r\n\r\n" GET("/middle.bin")};
+    static const char *const *const cases[] = {said, chunked};
+    static const struct row row = {
+        .name = "a body, and blockers",
+        .got = {{.text = SAMPLE_SMALL}, {.text = SAMPLE_MIDDLE_HEAD}, SAMPLE_BODY(0, SAMPLE_MIDDLE)}};
+    (void)state;
+    struct world w;
+    open_world(&w, &row);
+    w.docroot.assume_cold = true;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        open_connection(&w, false);
+        act(&w, &(struct step){SAYS, cases[i][0], 0, 0, false});
+        assert_int_equal(conn_read(&w.c, &w.env), STAGE_READ);
+        assert_int_equal(w.c.phase, PHASE_BODY);
+        act(&w, &(struct step){SAYS, cases[i][1], 0, 0, false});
+        for (int file = 0; file < 2; file++) {
+            assert_int_equal(conn_read(&w.c, &w.env), STAGE_BLOCK);
+            assert_int_equal(w.c.phase, PHASE_BLOCKED);
+            assert_int_equal(run_stage(&w, STAGE_BLOCK), STAGE_READ);
+        }
+        assert_int_equal(conn_read(&w.c, &w.env), STAGE_READ);
+        assert_int_equal(w.c.phase, PHASE_IDLE);
+        take_all(&w);
+        expect_got(&w, &row);
+        close_connection(&w);
+    }
+    close_world(&w);
+}
+
 /* What was gathered before goes by the thread that sends, and only then to one that may sleep. */
 static void what_is_gathered_does_not_wait_for_a_look_up(void **state)
 {
@@ -983,6 +1328,10 @@ static void every_request_that_is_answered_counts_once(void **state)
         {"three at once", {GET("/small.txt") GET("/empty.txt") GET("/small.txt")}, 3, false},
         {"two, and two", {GET("/small.txt") GET("/empty.txt"), GET("/small.txt") GET("/empty.txt")}, 4, false},
         {"one with a body", {POST_5, "abcde"}, 1, false},
+        {"one without its body", {POST_5, "abcd"}, 0, false},
+        {"one in chunks", {GET_CHUNKED("/small.txt"), "1\r\na\r\n", "0\r\n", "\r\n"}, 1, false},
+        {"one in broken chunks", {GET_CHUNKED("/small.txt"), "x"}, 1, false},
+        {"one in two parts", {GET_LARGE_PARTS}, 1, false},
         {"one that can't be sent at once", {GET("/large.bin")}, 1, false},
         {"what is no request", {"no request\r\n\r\n", "nor this\r\n\r\n"}, 1, false},
         {"one, and what is behind the last", {GET_AND_CLOSE("/small.txt") GET("/small.txt")}, 1, false},
@@ -1033,7 +1382,9 @@ static void a_key_stands_for_verb_and_target_and_nothing_else(void **state)
         {"GET /small.txt HTTP/1.0\r\n\r\n", true},
         {"GET /small.txt HTTP/1.1\r\nHost: another\r\nRange: bytes=0-1\r\n\r\n", true},
         {"HEAD /small.txt HTTP/1.1\r\nHost: x\r\n\r\n", false},
-        {POST_5, false},
+        {GET_WITH("/small.txt", "1") "a", true},
+        {POST_5 "abcde", false},
+        {"OPTIONS /small.txt HTTP/1.1\r\nHost: x\r\n\r\n", false},
         {GET("/small.txt?a"), false},
         {GET("/middle.bin"), false},
         {GET("/missing"), false},
@@ -1081,7 +1432,10 @@ static void a_new_connection_is_fresh_at_home_and_waits_to_be_read(void **state)
     assert_int_equal(c.stage, STAGE_READ);
     assert_int_equal(c.phase, PHASE_FRESH);
     assert_int_equal(c.peer.family, AF_UNIX);
-    assert_false(c.pending || c.closing || c.lingering || c.refused || c.looked_up || c.cold);
+    assert_false(c.pending || c.closing || c.lingering || c.refused || c.looked_up || c.uploaded || c.cold);
+    assert_false(body_is_open(&c.upload));
+    assert_int_equal(c.requests, 0);
+    assert_null(c.parts);
     assert_null(c.in.bytes);
     assert_null(c.out.bytes);
     assert_null(c.body);
@@ -1167,13 +1521,16 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_connection_does_what_its_row_says),
         cmocka_unit_test(a_turn_may_end_anywhere),
+        cmocka_unit_test(a_turn_may_end_anywhere_in_parts),
         cmocka_unit_test(a_request_may_be_cut_anywhere),
+        cmocka_unit_test(a_request_may_come_byte_by_byte),
         cmocka_unit_test(a_deadline_is_counted_from_the_first_piece),
         cmocka_unit_test(a_reply_that_finds_no_room_at_all_waits_for_it),
         cmocka_unit_test(a_file_that_was_looked_for_is_answered_from),
         cmocka_unit_test(what_was_found_for_a_connection_that_ends_is_dropped),
         cmocka_unit_test(a_file_that_no_descriptor_is_left_for_is_503),
         cmocka_unit_test(what_cannot_be_opened_at_once_goes_by_the_blockers),
+        cmocka_unit_test(a_body_is_read_once_when_its_file_is_looked_for),
         cmocka_unit_test(what_is_gathered_does_not_wait_for_a_look_up),
         cmocka_unit_test(every_request_that_is_answered_counts_once),
         cmocka_unit_test(a_key_stands_for_verb_and_target_and_nothing_else),

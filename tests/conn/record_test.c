@@ -2,6 +2,7 @@
 
 #include "http/logline.h"
 #include "lib/sample.h"
+#include "reply/page.h"
 
 #include <setjmp.h>
 #include <signal.h>
@@ -29,33 +30,45 @@ struct world {
     char line[LINE_MAX_LEN];
 };
 
-static int make_world(void **state)
+static int open_connection(struct world *w)
 {
-    struct world *w = calloc(1, sizeof *w);
-    const struct cache_limits cache = {.entries = 100, .bytes = 1 << 22, .files = 10};
     const struct socket_peer peer = {.family = AF_INET, .bytes = {192, 0, 2, 7}};
     int ends[2];
-    if (w == NULL || socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends) < 0)
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends) < 0)
         return -1;
-    *state = w;
-    w->limits = (struct conn_limits){.request = {REQUEST_LINE_MAX, REQUEST_HEAD_MAX, REQUEST_FIELDS_MAX},
-                                     .turn_bytes = 1 << 20};
-    sample_open(&w->sample);
-    assert_int_equal(docroot_open(&w->docroot, w->sample.root, &cache), 0);
-    assert_int_equal(ring_open(&w->ring, RING), 0);
-    assert_int_equal(conn_env_open(&w->env, &w->limits, &w->docroot, &w->ring), 0);
-    w->env.clock = (struct clock){1000000, SAMPLE_NOW};
     w->peer = ends[1];
     conn_open(&w->c, ends[0], &peer, 0, false);
     return 0;
 }
 
-static int end_world(void **state)
+static void close_connection(struct world *w)
 {
-    struct world *w = *state;
     conn_fini(&w->c, &w->env);
     close(w->c.fd);
     close(w->peer);
+}
+
+static int make_world(void **state)
+{
+    struct world *w = calloc(1, sizeof *w);
+    const struct cache_limits cache = {.entries = 100, .bytes = 1 << 22, .files = 10};
+    if (w == NULL)
+        return -1;
+    *state = w;
+    w->limits = (struct conn_limits){
+        .request = {REQUEST_LINE_MAX, REQUEST_HEAD_MAX, REQUEST_FIELDS_MAX}, .body_max = 100, .turn_bytes = 1 << 20};
+    sample_open(&w->sample);
+    assert_int_equal(docroot_open(&w->docroot, &w->sample.site, &cache), 0);
+    assert_int_equal(ring_open(&w->ring, RING), 0);
+    assert_int_equal(conn_env_open(&w->env, &w->limits, &w->docroot, &w->ring), 0);
+    w->env.clock = (struct clock){1000000, SAMPLE_NOW};
+    return open_connection(w);
+}
+
+static int end_world(void **state)
+{
+    struct world *w = *state;
+    close_connection(w);
     conn_env_close(&w->env);
     ring_close(&w->ring);
     docroot_close(&w->docroot);
@@ -242,14 +255,20 @@ static void each_request_has_its_line_in_order(void **state)
     assert_null(w->c.record);
 }
 
+/* The file is found and warm, so that the first call sends. */
+static void learn_large(struct world *w)
+{
+    struct entry *entry = entry_open(&w->sample.site, SLICE("/large.bin"), BENEATH_WAIT, &w->env.clock);
+    assert_non_null(entry);
+    entry->never_cold = true;
+    cache_insert(&w->docroot.cache, entry);
+}
+
 static void a_reply_that_is_cut_off_is_logged_with_the_bytes_that_were_sent(void **state)
 {
     struct world *w = *state;
     char expected[256];
-    /* the file is found and warm, so that the first call sends */
-    struct entry *entry = entry_open(w->sample.root, SLICE("/large.bin"), BENEATH_WAIT, w->env.clock.now_ms);
-    entry->never_cold = true;
-    cache_insert(&w->docroot.cache, entry);
+    learn_large(w);
     say(w, GET("/large.bin"));
     assert_int_equal(conn_read(&w->c, &w->env), STAGE_WRITE);
     assert_string_equal(logged(w), "");
@@ -263,13 +282,108 @@ static void a_reply_that_is_cut_off_is_logged_with_the_bytes_that_were_sent(void
     assert_string_equal(logged(w), "");
 }
 
-static void a_request_that_did_not_arrive_in_time_has_a_line(void **state)
+#define GET_PARTS "GET /large.bin HTTP/1.1\r\nHost: x\r\nRange: bytes=0-1299999,1500000-\r\n\r\n"
+#define PARTS_HEAD                                                                                                     \
+    SAMPLE_BEGIN("206 Partial Content")                                                                                \
+    "Content-Type: multipart/byteranges; boundary=shunt-0123456789abcdef\r\nX-Content-Type-Options: "                  \
+    "nosniff\r\n" SAMPLE_STATE("2dc6c0", "") "Content-Length: 2800256\r\n\r\n"
+
+static void expect_parts_line(struct world *w, uint64_t bytes)
+{
+    char expected[256];
+    snprintf(expected, sizeof expected, "192.0.2.7 - - " WHEN " \"GET /large.bin HTTP/1.1\" 206 %llu \"-\" \"-\"\n",
+             (unsigned long long)bytes);
+    assert_string_equal(logged(w), expected);
+}
+
+/* What stands between the parts belongs to the body. */
+static void several_parts_are_logged_as_one_body(void **state)
 {
     struct world *w = *state;
-    say(w, "GET /small");
+    learn_large(w);
+    say(w, GET_PARTS);
+    play(w);
+    expect_parts_line(w, 2800256);
+}
+
+static void several_parts_that_are_cut_off_are_logged_with_the_bytes_that_were_sent(void **state)
+{
+    static const int turns[] = {1, 2, 12, 14, 27}; /* of a hundred thousand bytes: in the first part, or the second */
+    struct world *w = *state;
+    w->limits.turn_bytes = 100000;
+    learn_large(w);
+    for (size_t i = 0; i < sizeof turns / sizeof *turns; i++) {
+        close_connection(w);
+        assert_int_equal(open_connection(w), 0);
+        say(w, GET_PARTS);
+        assert_int_equal(conn_read(&w->c, &w->env), STAGE_WRITE);
+        uint64_t sent = take_all(w);
+        for (int turn = 1; turn < turns[i]; turn++) {
+            assert_int_equal(conn_write(&w->c, &w->env), STAGE_WRITE);
+            sent += take_all(w);
+        }
+        assert_int_equal(sent, 100000 * turns[i]);
+        assert_string_equal(logged(w), "");
+        conn_fini(&w->c, &w->env);
+        assert_null(w->c.parts);
+        expect_parts_line(w, sent - (sizeof PARTS_HEAD - 1));
+    }
+}
+
+static void what_did_not_arrive_in_time_has_as_much_of_a_line_as_came(void **state)
+{
+    static const struct {
+        const char *said, *line, *user_agent;
+        bool page;
+    } rows[] = {
+        {"GET /small", "GET /small", "-", true},
+        {"HEAD /small.txt HTTP/1.1\r\nHo", "HEAD /small.txt HTTP/1.1", "-", false},
+        {"GET /small.txt HTTP/1.1\r\nHost: x\r\nUser-Agent: me\r\nContent-Length: 5\r\n\r\nab",
+         "GET /small.txt HTTP/1.1", "me", true},
+        {"HEAD /small.txt HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nab", "HEAD /small.txt HTTP/1.1", "-", false},
+        {"POST /a HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab", "POST /a HTTP/1.1", "-", true},
+    };
+    struct world *w = *state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char expected[256], bytes[24] = "-";
+        close_connection(w);
+        assert_int_equal(open_connection(w), 0);
+        say(w, rows[i].said);
+        assert_int_equal(conn_read(&w->c, &w->env), STAGE_READ);
+        assert_string_equal(logged(w), "");
+        conn_expire(&w->c, &w->env);
+        if (rows[i].page)
+            snprintf(bytes, sizeof bytes, "%zu", page_length(408));
+        snprintf(expected, sizeof expected, "192.0.2.7 - - " WHEN " \"%s\" 408 %s \"-\" \"%s\"\n", rows[i].line, bytes,
+                 rows[i].user_agent);
+        assert_string_equal(logged(w), expected);
+    }
+}
+
+static void a_body_that_is_refused_has_its_requests_line(void **state)
+{
+    struct world *w = *state;
+    char expected[256];
+    say(w, "POST /a HTTP/1.1\r\nHost: x\r\nReferer: r\r\nTransfer-Encoding: chunked\r\n\r\nx");
     assert_int_equal(conn_read(&w->c, &w->env), STAGE_READ);
-    conn_expire(&w->c, &w->env);
-    assert_true(slice_starts_with(slice_of(logged(w)), SLICE("192.0.2.7 - - " WHEN " \"-\" 408 ")));
+    snprintf(expected, sizeof expected, "192.0.2.7 - - " WHEN " \"POST /a HTTP/1.1\" 400 %zu \"r\" \"-\"\n",
+             page_length(400));
+    assert_string_equal(logged(w), expected);
+}
+
+/* Its words lie before bytes that are taken out as they come. */
+static void a_request_whose_body_came_in_pieces_has_its_line(void **state)
+{
+    struct world *w = *state;
+    say(w, "GET /small.txt HTTP/1.1\r\nHost: x\r\nUser-Agent: me\r\nContent-Length: 6\r\n\r\nab");
+    assert_int_equal(conn_read(&w->c, &w->env), STAGE_READ);
+    say(w, "cd");
+    assert_int_equal(conn_read(&w->c, &w->env), STAGE_READ);
+    assert_string_equal(logged(w), "");
+    say(w, "ef" GET("/empty.txt"));
+    assert_int_equal(play(w), STAGE_READ);
+    assert_string_equal(logged(w), "192.0.2.7 - - " WHEN " \"GET /small.txt HTTP/1.1\" 200 6 \"-\" \"me\"\n"
+                                   "192.0.2.7 - - " WHEN " \"GET /empty.txt HTTP/1.1\" 200 - \"-\" \"-\"\n");
 }
 
 #define IN_A_WORLD(test) cmocka_unit_test_setup_teardown(test, make_world, end_world)
@@ -286,7 +400,11 @@ int main(void)
         IN_A_WORLD(a_full_ring_costs_lines_and_counts_them),
         IN_A_WORLD(each_request_has_its_line_in_order),
         IN_A_WORLD(a_reply_that_is_cut_off_is_logged_with_the_bytes_that_were_sent),
-        IN_A_WORLD(a_request_that_did_not_arrive_in_time_has_a_line),
+        IN_A_WORLD(several_parts_are_logged_as_one_body),
+        IN_A_WORLD(several_parts_that_are_cut_off_are_logged_with_the_bytes_that_were_sent),
+        IN_A_WORLD(what_did_not_arrive_in_time_has_as_much_of_a_line_as_came),
+        IN_A_WORLD(a_body_that_is_refused_has_its_requests_line),
+        IN_A_WORLD(a_request_whose_body_came_in_pieces_has_its_line),
     };
     signal(SIGPIPE, SIG_IGN); /* sendfile(2) has no flag for it */
     return cmocka_run_group_tests(tests, NULL, NULL);

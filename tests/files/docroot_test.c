@@ -3,16 +3,18 @@
 #include "lib/tree.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
-enum { NOW = 1000000 };
+enum { NOW = 1000000, SECOND = 2000000000 };
 
 static const struct tree_row files[] = {
     {TREE_FILE, "small", "small", 0},
@@ -22,22 +24,25 @@ static const struct tree_row files[] = {
 
 struct world {
     struct tree tree;
+    struct site site;
     struct docroot docroot;
 };
+
+static const struct clock now = {NOW, SECOND};
 
 static void open_world(struct world *w)
 {
     const struct cache_limits limits = {.entries = 16, .bytes = 1 << 20, .files = 4};
     tree_open(&w->tree, files, sizeof files / sizeof *files);
-    int root = beneath_root(w->tree.path);
-    assert_true(root >= 0);
-    assert_int_equal(docroot_open(&w->docroot, root, &limits), 0);
+    w->site = (struct site){.root = beneath_root(w->tree.path)};
+    assert_true(w->site.root >= 0);
+    assert_int_equal(docroot_open(&w->docroot, &w->site, &limits), 0);
     w->docroot.cache.key = (struct hash_key){1, 2}; /* so that what the cache guesses is the same each time */
 }
 
 static void close_world(struct world *w)
 {
-    close(w->docroot.root);
+    close(w->site.root);
     docroot_close(&w->docroot);
     tree_close(&w->tree);
 }
@@ -45,12 +50,13 @@ static void close_world(struct world *w)
 /* Finds a path, by way of a look that may sleep where one is needed. */
 static struct entry *find(struct world *w, const char *path, uint64_t now_ms)
 {
+    const struct clock then = {now_ms, SECOND};
     struct entry *entry;
-    enum docroot_outcome outcome = docroot_find(&w->docroot, slice_of(path), NULL, now_ms, &entry);
+    enum docroot_outcome outcome = docroot_find(&w->docroot, slice_of(path), NULL, &then, &entry);
     if (outcome == DOCROOT_SLEEPS) {
-        struct entry *found = docroot_look_up(&w->docroot, slice_of(path), now_ms);
+        struct entry *found = docroot_look_up(&w->docroot, slice_of(path), &then);
         assert_non_null(found);
-        outcome = docroot_find(&w->docroot, slice_of(path), found, now_ms, &entry);
+        outcome = docroot_find(&w->docroot, slice_of(path), found, &then, &entry);
     }
     assert_int_equal(outcome, DOCROOT_FOUND);
     return entry;
@@ -72,8 +78,8 @@ static void change(struct world *w, const char *text)
 static struct entry *pass(struct world *w, const char *path)
 {
     struct entry *entry;
-    close(beneath_open(w->docroot.root, path + 1, BENEATH_WAIT));
-    if (docroot_find(&w->docroot, slice_of(path), NULL, NOW, &entry) == DOCROOT_FOUND)
+    close(beneath_open(w->site.root, path + 1, BENEATH_WAIT));
+    if (docroot_find(&w->docroot, slice_of(path), NULL, &now, &entry) == DOCROOT_FOUND)
         return entry;
     close_world(w);
     print_message("skipped: the temporary directory's file system can't say what is in the page cache\n");
@@ -119,8 +125,8 @@ static void what_took_a_look_that_may_sleep_stays_from_the_first_time_on(void **
     struct world w;
     struct entry *entry = NULL;
     open_world(&w);
-    struct entry *found = docroot_look_up(&w.docroot, SLICE("/small"), NOW);
-    assert_int_equal(docroot_find(&w.docroot, SLICE("/small"), found, NOW, &entry), DOCROOT_FOUND);
+    struct entry *found = docroot_look_up(&w.docroot, SLICE("/small"), &now);
+    assert_int_equal(docroot_find(&w.docroot, SLICE("/small"), found, &now, &entry), DOCROOT_FOUND);
     assert_ptr_equal(entry, found);
     assert_ptr_equal(find(&w, "/small", NOW), found);
     close_world(&w);
@@ -165,6 +171,32 @@ static void what_is_unchanged_is_kept_and_believed_anew(void **state)
     close_world(&w);
 }
 
+static void a_date_that_lay_ahead_is_told_when_the_entry_is_looked_at_again(void **state)
+{
+    (void)state;
+    struct world w;
+    struct entry *entry = NULL;
+    char path[TREE_PATH_MAX];
+    const struct timespec ahead[2] = {{.tv_sec = SECOND + 1}, {.tv_sec = SECOND + 1}};
+    const struct clock then = {NOW + DOCROOT_VALID_MS, SECOND + 1};
+    open_world(&w);
+    tree_path(&w.tree, "small", path);
+    assert_int_equal(utimensat(AT_FDCWD, path, ahead, 0), 0);
+    assert_false(find_again(&w, "/small", NOW)->validators.has_last_modified);
+    assert_false(find(&w, "/small", NOW + DOCROOT_VALID_MS)->validators.has_last_modified);
+    assert_int_equal(docroot_find(&w.docroot, SLICE("/small"), NULL, &then, &entry), DOCROOT_FOUND);
+    assert_false(entry->validators.has_last_modified); /* it is believed for a second */
+    const struct clock later = {NOW + 2 * DOCROOT_VALID_MS, SECOND + 1};
+    enum docroot_outcome outcome = docroot_find(&w.docroot, SLICE("/small"), NULL, &later, &entry);
+    if (outcome == DOCROOT_SLEEPS)
+        entry = docroot_look_up(&w.docroot, SLICE("/small"), &later);
+    assert_true(entry->validators.has_last_modified);
+    assert_int_equal(entry->validators.last_modified, SECOND + 1);
+    if (outcome == DOCROOT_SLEEPS)
+        entry_drop(entry);
+    close_world(&w);
+}
+
 static void where_all_is_cold_every_path_sleeps_until_it_is_looked_up(void **state)
 {
     (void)state;
@@ -173,9 +205,9 @@ static void where_all_is_cold_every_path_sleeps_until_it_is_looked_up(void **sta
     open_world(&w);
     w.docroot.assume_cold = true;
     for (int i = 0; i < 2; i++) {
-        assert_int_equal(docroot_find(&w.docroot, SLICE("/small"), NULL, NOW, &entry), DOCROOT_SLEEPS);
-        struct entry *found = docroot_look_up(&w.docroot, SLICE("/small"), NOW);
-        assert_int_equal(docroot_find(&w.docroot, SLICE("/small"), found, NOW, &entry), DOCROOT_FOUND);
+        assert_int_equal(docroot_find(&w.docroot, SLICE("/small"), NULL, &now, &entry), DOCROOT_SLEEPS);
+        struct entry *found = docroot_look_up(&w.docroot, SLICE("/small"), &now);
+        assert_int_equal(docroot_find(&w.docroot, SLICE("/small"), found, &now, &entry), DOCROOT_FOUND);
         assert_ptr_equal(entry, found);
         assert_int_equal(entry->references, 1);
     }
@@ -200,13 +232,13 @@ static void without_descriptors_cached_files_give_theirs_up_and_then_it_is_full(
     struct world w;
     struct entry *entry;
     open_world(&w);
-    close(beneath_open(w.docroot.root, "other", BENEATH_WAIT)); /* its name is in memory: an open needs no disk */
+    close(beneath_open(w.site.root, "other", BENEATH_WAIT)); /* its name is in memory: an open needs no disk */
     struct entry *large = find_again(&w, "/large", NOW);
     assert_true(large->fd >= 0);
     struct rlimit was = no_more_files();
-    enum docroot_outcome with_one_to_give = docroot_find(&w.docroot, SLICE("/other"), NULL, NOW, &entry);
+    enum docroot_outcome with_one_to_give = docroot_find(&w.docroot, SLICE("/other"), NULL, &now, &entry);
     struct rlimit again = no_more_files();
-    enum docroot_outcome with_none = docroot_find(&w.docroot, SLICE("/nothing"), NULL, NOW, &entry);
+    enum docroot_outcome with_none = docroot_find(&w.docroot, SLICE("/nothing"), NULL, &now, &entry);
     setrlimit(RLIMIT_NOFILE, &was);
     (void)again;
     assert_true(with_one_to_give == DOCROOT_FOUND || with_one_to_give == DOCROOT_SLEEPS);
@@ -239,7 +271,7 @@ static void what_is_closed_twice_or_never_opened_is_fine(void **state)
     (void)state;
     struct docroot docroot = {0};
     docroot_close(&docroot);
-    assert_int_equal(docroot_open(&docroot, -1, NULL), 0);
+    assert_int_equal(docroot_open(&docroot, NULL, NULL), 0);
     docroot_close(&docroot);
     docroot_close(&docroot);
 }
@@ -253,6 +285,7 @@ int main(void)
         cmocka_unit_test(what_stayed_stays_when_its_file_changes),
         cmocka_unit_test(what_was_found_is_believed_for_a_second),
         cmocka_unit_test(what_is_unchanged_is_kept_and_believed_anew),
+        cmocka_unit_test(a_date_that_lay_ahead_is_told_when_the_entry_is_looked_at_again),
         cmocka_unit_test(where_all_is_cold_every_path_sleeps_until_it_is_looked_up),
         cmocka_unit_test(without_descriptors_cached_files_give_theirs_up_and_then_it_is_full),
         cmocka_unit_test(a_file_that_only_passes_gives_up_its_descriptor_too),

@@ -52,9 +52,14 @@ static const struct tree_row files[] = {
     {TREE_FILE, "root/shut/file", "shut in", 0},
 };
 
+/* Long after all of them were made. */
+static const struct clock now = {7, 4000000000};
+
+static const struct head_rules rules = {{"shunt", 5}, true};
+
 struct world {
     struct tree tree;
-    int root;
+    struct site site;
 };
 
 static void path_in(const struct world *world, const char *relative, char path[TREE_PATH_MAX])
@@ -76,7 +81,7 @@ static void add_socket(const struct world *world)
 {
     const struct sockaddr_un address = {.sun_family = AF_UNIX, .sun_path = "socket"};
     int here = open(".", O_PATH | O_DIRECTORY), sock = socket(AF_UNIX, SOCK_STREAM, 0);
-    assert_int_equal(fchdir(world->root), 0);
+    assert_int_equal(fchdir(world->site.root), 0);
     assert_int_equal(bind(sock, (const struct sockaddr *)&address, sizeof address), 0);
     assert_int_equal(fchdir(here), 0);
     close(sock);
@@ -91,7 +96,7 @@ static int make_world(void **state)
         return -1;
     tree_open(&world->tree, files, sizeof files / sizeof *files);
     tree_path(&world->tree, "root", path);
-    world->root = beneath_root(path);
+    world->site = (struct site){beneath_root(path), rules};
     add_socket(world);
     *state = world;
     return chmod(world->tree.path, 0755);
@@ -101,7 +106,7 @@ static int end_world(void **state)
 {
     struct world *world = *state;
     set_mode(world, "shut", 0700);
-    close(world->root);
+    close(world->site.root);
     tree_close(&world->tree);
     free(world);
     return 0;
@@ -109,12 +114,12 @@ static int end_world(void **state)
 
 static struct entry *open_entry(const struct world *world, const char *path)
 {
-    return entry_open(world->root, slice_of(path), BENEATH_WAIT, 7);
+    return entry_open(&world->site, slice_of(path), BENEATH_WAIT, &now);
 }
 
 static enum entry_check check(const struct world *world, const struct entry *entry, const char *path)
 {
-    return entry_check(entry, world->root, slice_of(path), BENEATH_WAIT);
+    return entry_check(entry, &world->site, slice_of(path), BENEATH_WAIT, &now);
 }
 
 static int lowest_free_fd(void)
@@ -215,8 +220,14 @@ static void expect_image(const struct row *row, const struct entry *entry)
     expect_field(head, "Content-Length", slice_of(length));
     expect_field(head, "Accept-Ranges", SLICE("bytes"));
     expect_field(head, "ETag", entry->validators.etag);
+    expect_field(head, "Server", rules.server);
+    expect_field(head, "X-Content-Type-Options", SLICE("nosniff"));
     assert_int_equal(response_count(head, "Last-Modified"), 1);
     assert_int_equal(response_count(head, "Connection"), 0);
+    if (row->path[strlen(row->path) - 1] == '/')
+        expect_field(head, "Content-Location", SLICE("index.html"));
+    else
+        assert_int_equal(response_count(head, "Content-Location"), 0);
 }
 
 static void expect_row(const struct world *world, const struct row *row)
@@ -259,7 +270,7 @@ static void looking_without_sleeping_finds_the_same_or_says_that_it_would_sleep(
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         entry_drop(open_entry(world, rows[i].path));
         errno = 0;
-        struct entry *entry = entry_open(world->root, slice_of(rows[i].path), BENEATH_NOW, 0);
+        struct entry *entry = entry_open(&world->site, slice_of(rows[i].path), BENEATH_NOW, &now);
         if (entry == NULL)
             assert_int_equal(errno, EAGAIN);
         else
@@ -365,43 +376,178 @@ static void without_descriptors_there_is_no_entry(void **state)
     entry_drop(before);
 }
 
-/* ---- the date of a file */
+/* ---- what is said of a file */
 
-static void a_file_says_when_it_was_changed_unless_that_means_nothing(void **state)
+static void what_every_head_says_is_the_sites_affair(void **state)
 {
     static const struct {
-        time_t modified;
-        const char *date; /* NULL: none */
-    } times[] = {
-        {0, NULL},
-        {1, NULL},
-        {2, "Thu, 01 Jan 1970 00:00:02 GMT"},
-        {784111777, "Sun, 06 Nov 1994 08:49:37 GMT"},
+        const char *name;
+        struct head_rules rules;
+        const char *server, *sniffing; /* NULL: no such field */
+    } sites[] = {
+        {"by default", {{"shunt", 5}, true}, "shunt", "nosniff"},
+        {"another name", {{"a/1 (b)", 7}, true}, "a/1 (b)", "nosniff"},
+        {"no name", {{"", 0}, true}, NULL, "nosniff"},
+        {"browsers may guess", {{"shunt", 5}, false}, "shunt", NULL},
     };
     const struct world *world = *state;
-    char path[TREE_PATH_MAX];
-    path_in(world, "small.txt", path);
-    for (size_t i = 0; i < sizeof times / sizeof *times; i++) {
-        const struct timespec stamps[2] = {{.tv_sec = times[i].modified}, {.tv_sec = times[i].modified}};
-        assert_int_equal(utimensat(AT_FDCWD, path, stamps, 0), 0);
-        struct entry *entry = open_entry(world, "/small.txt");
+    for (size_t i = 0; i < sizeof sites / sizeof *sites; i++) {
+        const struct site site = {world->site.root, sites[i].rules};
+        struct entry *entry = entry_open(&site, SLICE("/small.txt"), BENEATH_WAIT, &now);
         struct slice head = {entry->image, entry->head_len};
-        assert_int_equal(entry->validators.has_last_modified, times[i].date != NULL);
-        assert_int_equal(response_count(head, "Last-Modified"), times[i].date != NULL);
-        if (times[i].date != NULL)
-            expect_field(head, "Last-Modified", slice_of(times[i].date));
-        assert_int_equal(response_count(head, "ETag"), 1);
+        if (!slice_equal(response_field(head, "Server"), slice_of(sites[i].server == NULL ? "" : sites[i].server)) ||
+            response_count(head, "Server") != (sites[i].server != NULL) ||
+            response_count(head, "X-Content-Type-Options") != (sites[i].sniffing != NULL))
+            fail_msg("%s: is\n%.*s", sites[i].name, (int)head.len, head.at);
         entry_drop(entry);
     }
 }
 
-/* ---- whether an entry still holds */
+/* A 304 says what a cache goes by, and nothing else. */
+static void what_a_cache_goes_by_is_less_than_what_a_file_has_to_say(void **state)
+{
+    static const struct {
+        const char *path, *location;
+    } files_of[] = {{"/small.txt", ""}, {"/dir/", "Content-Location: index.html\r\n"}, {"/dir/index.html", ""}};
+    for (size_t i = 0; i < sizeof files_of / sizeof *files_of; i++) {
+        struct buffer cache, all;
+        char date[DATE_LEN], text[512];
+        buffer_init(&cache);
+        buffer_init(&all);
+        struct entry *entry = open_entry(*state, files_of[i].path);
+        struct slice tag = entry->validators.etag;
+        date_format(entry->validators.last_modified, date);
+        assert_int_equal(entry_put_cache_fields(entry, &cache), 0);
+        assert_int_equal(entry_put_fields(entry, &all), 0);
+        snprintf(text, sizeof text, "ETag: %.*s\r\n%s", (int)tag.len, tag.at, files_of[i].location);
+        assert_true(slice_equal(buffer_bytes(&cache), slice_of(text)));
+        snprintf(text, sizeof text, "Last-Modified: %.*s\r\nETag: %.*s\r\n%sAccept-Ranges: bytes\r\n", DATE_LEN, date,
+                 (int)tag.len, tag.at, files_of[i].location);
+        assert_true(slice_equal(buffer_bytes(&all), slice_of(text)));
+        buffer_fini(&cache);
+        buffer_fini(&all);
+        entry_drop(entry);
+    }
+}
+
+static void set_modified(const struct world *world, const char *relative, struct timespec modified)
+{
+    const struct timespec times[2] = {modified, modified};
+    char path[TREE_PATH_MAX];
+    path_in(world, relative, path);
+    assert_int_equal(utimensat(AT_FDCWD, path, times, 0), 0);
+}
+
+static void expect_last_modified(const struct entry *entry, const char *date)
+{
+    struct slice head = {entry->image, entry->head_len};
+    assert_int_equal(entry->validators.has_last_modified, date != NULL);
+    assert_int_equal(response_count(head, "Last-Modified"), date != NULL);
+    if (date != NULL)
+        expect_field(head, "Last-Modified", slice_of(date));
+    expect_field(head, "ETag", entry->validators.etag);
+}
+
+/* What lies ahead means nothing either; the nanoseconds of a second that has begun don't. */
+static void a_file_says_when_it_was_changed_unless_that_means_nothing(void **state)
+{
+    static const struct {
+        struct timespec modified;
+        time_t second;
+        const char *date; /* NULL: none */
+    } times[] = {
+        {{-1, 0}, 784111777, NULL},
+        {{0, 0}, 784111777, NULL},
+        {{0, 999999999}, 784111777, NULL},
+        {{1, 0}, 784111777, NULL},
+        {{1, 999999999}, 784111777, NULL},
+        {{2, 0}, 784111777, "Thu, 01 Jan 1970 00:00:02 GMT"},
+        {{784111776, 0}, 784111777, "Sun, 06 Nov 1994 08:49:36 GMT"},
+        {{784111777, 0}, 784111777, "Sun, 06 Nov 1994 08:49:37 GMT"},
+        {{784111777, 999999999}, 784111777, "Sun, 06 Nov 1994 08:49:37 GMT"},
+        {{784111778, 0}, 784111777, NULL},
+        {{784111877, 0}, 784111777, NULL},
+    };
+    const struct world *world = *state;
+    for (size_t i = 0; i < sizeof times / sizeof *times; i++) {
+        const struct clock then = {7, times[i].second};
+        set_modified(world, "small.txt", times[i].modified);
+        struct entry *entry = entry_open(&world->site, SLICE("/small.txt"), BENEATH_WAIT, &then);
+        expect_last_modified(entry, times[i].date);
+        entry_drop(entry);
+    }
+}
+
+/* What an entry doesn't say because it lay ahead, the next one says; until then, and from then on, it holds. */
+static void a_date_that_lies_ahead_is_told_once_its_time_has_come(void **state)
+{
+    const struct world *world = *state;
+    const struct clock before = {7, 784111677}, shortly_before = {8, 784111776}, then = {9, 784111777},
+                       after = {10, 784111778};
+    set_modified(world, "small.txt", (struct timespec){784111777, 500000000});
+    struct entry *silent = entry_open(&world->site, SLICE("/small.txt"), BENEATH_WAIT, &before);
+    expect_last_modified(silent, NULL);
+    assert_int_equal(entry_check(silent, &world->site, SLICE("/small.txt"), BENEATH_WAIT, &before), ENTRY_HOLDS);
+    assert_int_equal(entry_check(silent, &world->site, SLICE("/small.txt"), BENEATH_WAIT, &shortly_before),
+                     ENTRY_HOLDS);
+    assert_int_equal(entry_check(silent, &world->site, SLICE("/small.txt"), BENEATH_WAIT, &then), ENTRY_CHANGED);
+    assert_int_equal(entry_check(silent, &world->site, SLICE("/small.txt"), BENEATH_WAIT, &after), ENTRY_CHANGED);
+    struct entry *telling = entry_open(&world->site, SLICE("/small.txt"), BENEATH_WAIT, &then);
+    expect_last_modified(telling, "Sun, 06 Nov 1994 08:49:37 GMT");
+    assert_true(slice_equal(telling->validators.etag, silent->validators.etag)); /* its bytes are the same */
+    assert_int_equal(entry_check(telling, &world->site, SLICE("/small.txt"), BENEATH_WAIT, &after), ENTRY_HOLDS);
+    assert_int_equal(entry_check(telling, &world->site, SLICE("/small.txt"), BENEATH_WAIT, &before), ENTRY_CHANGED);
+    entry_drop(silent);
+    entry_drop(telling);
+}
 
 /* Times of files move in the kernel's ticks, the longest of which are 10 ms. */
 static void wait_for_another_tick(void)
 {
     nanosleep(&(struct timespec){.tv_nsec = 25000000}, NULL);
 }
+
+static void rewrite(const struct world *world, const char *relative, const char *text)
+{
+    char path[TREE_PATH_MAX];
+    path_in(world, relative, path);
+    int fd = open(path, O_WRONLY);
+    assert_int_equal(pwrite(fd, text, strlen(text), 0), strlen(text));
+    close(fd);
+}
+
+/* Reproducible builds set the same time again and again: other bytes of the same number must not have the same tag. */
+static void a_tag_does_not_depend_on_a_time_that_means_nothing(void **state)
+{
+    static const struct {
+        struct timespec modified;
+        bool depends; /* the tag, on the time of the last change */
+    } times[] = {
+        {{0, 0}, true},  {{0, 999999999}, true},   {{1, 0}, true},          {{1, 999999999}, true},
+        {{2, 0}, false}, {{-1, 999999999}, false}, {{784111777, 0}, false},
+    };
+    const struct world *world = *state;
+    for (size_t i = 0; i < sizeof times / sizeof *times; i++) {
+        set_modified(world, "small.txt", times[i].modified);
+        struct entry *before = open_entry(world, "/small.txt"), *again = open_entry(world, "/small.txt");
+        wait_for_another_tick();
+        rewrite(world, "small.txt", i % 2 == 0 ? "SMALL" : "small");
+        set_modified(world, "small.txt", times[i].modified);
+        struct entry *after = open_entry(world, "/small.txt");
+        struct slice tag = before->validators.etag;
+        assert_int_equal(after->size, before->size);
+        assert_true(slice_equal(again->validators.etag, tag));
+        if (slice_equal(after->validators.etag, tag) == times[i].depends)
+            fail_msg("modified %ld.%09ld: %.*s, and %.*s", (long)times[i].modified.tv_sec, times[i].modified.tv_nsec,
+                     (int)tag.len, tag.at, (int)after->validators.etag.len, after->validators.etag.at);
+        assert_int_equal(check(world, before, "/small.txt"), ENTRY_CHANGED);
+        entry_drop(before);
+        entry_drop(again);
+        entry_drop(after);
+    }
+}
+
+/* ---- whether an entry still holds */
 
 enum change {
     NOTHING = 1,
@@ -452,12 +598,9 @@ static void make_change(const struct world *world, const struct change_row *row)
     switch (row->change) {
     case NOTHING:
         break;
-    case REWRITTEN: {
-        int fd = open(path, O_WRONLY);
-        assert_int_equal(pwrite(fd, row->text, strlen(row->text), 0), strlen(row->text));
-        close(fd);
+    case REWRITTEN:
+        rewrite(world, row->changed, row->text);
         break;
-    }
     case REPLACED:
         tree_add(&world->tree, &(struct tree_row){TREE_FILE, relative, row->text, 0});
         break;
@@ -622,7 +765,7 @@ static void warming_a_file_that_shrank_is_no_failure(void **state)
 static void a_file_that_cannot_be_read_cannot_be_warmed(void **state)
 {
     const struct world *world = *state;
-    const struct entry entry = {.fd = world->root};
+    const struct entry entry = {.fd = world->site.root};
     errno = 0;
     assert_int_equal(entry_warm(&entry, 0, 10), -1);
     assert_int_equal(errno, EBADF);
@@ -658,19 +801,19 @@ static void a_file_system_that_is_memory_is_never_cold(void **state)
     struct tree tree;
     if (!open_tree_in_memory(&tree, &row))
         skip();
-    int root = beneath_root(tree.path);
-    struct entry *entry = entry_open(root, SLICE("/large"), BENEATH_WAIT, 0);
+    const struct site site = {beneath_root(tree.path), rules};
+    struct entry *entry = entry_open(&site, SLICE("/large"), BENEATH_WAIT, &now);
     assert_true(entry->never_cold);
     assert_true(entry_is_hot(entry, 0, LARGE));
     entry_drop(entry);
-    close(root);
+    close(site.root);
     tree_close(&tree);
 }
 
 /* ---- a kernel that can't read without sleeping; the refusal is of the thread that asks for it */
 
 struct now_look {
-    int root;
+    struct site site;
     const char *path;
     int status, error; /* status 0: no entry, error says why */
     bool in_memory;
@@ -681,7 +824,7 @@ static void *look_now(void *arg)
     struct now_look *look = arg;
     if (!refuse_call(SYS_preadv2, EOPNOTSUPP))
         return NULL;
-    struct entry *entry = entry_open(look->root, slice_of(look->path), BENEATH_NOW, 0);
+    struct entry *entry = entry_open(&look->site, slice_of(look->path), BENEATH_NOW, &now);
     look->error = errno;
     look->status = entry == NULL ? 0 : entry->status;
     look->in_memory = entry != NULL && entry->in_memory;
@@ -694,7 +837,7 @@ static bool look_without_read_now(struct now_look *look)
 {
     pthread_t thread;
     void *done;
-    entry_drop(entry_open(look->root, slice_of(look->path), BENEATH_WAIT, 0)); /* its name is in memory */
+    entry_drop(entry_open(&look->site, slice_of(look->path), BENEATH_WAIT, &now)); /* its name is in memory */
     assert_int_equal(pthread_create(&thread, NULL, look_now, look), 0);
     assert_int_equal(pthread_join(thread, &done), 0);
     return done != NULL;
@@ -703,10 +846,10 @@ static bool look_without_read_now(struct now_look *look)
 static void where_no_read_can_say_whether_it_sleeps_a_file_is_left_to_who_may(void **state)
 {
     const struct world *world = *state;
-    int fd = beneath_open(world->root, "small.txt", BENEATH_WAIT);
+    int fd = beneath_open(world->site.root, "small.txt", BENEATH_WAIT);
     bool memory = beneath_in_memory(fd);
     close(fd);
-    struct now_look small = {.root = world->root, .path = "/small.txt"}, large = small, missing = small;
+    struct now_look small = {.site = world->site, .path = "/small.txt"}, large = small, missing = small;
     large.path = "/large.bin";
     missing.path = "/missing";
     if (memory || !look_without_read_now(&small))
@@ -727,9 +870,9 @@ static void where_no_read_can_say_so_a_file_that_is_memory_is_read_at_once(void 
     struct tree tree;
     if (!open_tree_in_memory(&tree, &row))
         skip();
-    struct now_look look = {.root = beneath_root(tree.path), .path = "/small"};
+    struct now_look look = {.site = {beneath_root(tree.path), rules}, .path = "/small"};
     bool looked = look_without_read_now(&look);
-    close(look.root);
+    close(look.site.root);
     tree_close(&tree);
     if (!looked)
         skip();
@@ -744,19 +887,19 @@ static void a_file_that_is_shorter_than_it_says_stays_in_its_file(void **state)
 {
     (void)state;
     struct stat st;
-    int root = beneath_root("/sys/kernel");
-    if (root < 0 || fstatat(root, "uevent_seqnum", &st, 0) < 0 || st.st_size != 4096) {
+    const struct site site = {beneath_root("/sys/kernel"), rules};
+    if (site.root < 0 || fstatat(site.root, "uevent_seqnum", &st, 0) < 0 || st.st_size != 4096) {
         print_message("skipped: there is no /sys/kernel/uevent_seqnum\n");
-        close(root);
+        close(site.root);
         skip();
     }
-    struct entry *entry = entry_open(root, SLICE("/uevent_seqnum"), BENEATH_WAIT, 0);
+    struct entry *entry = entry_open(&site, SLICE("/uevent_seqnum"), BENEATH_WAIT, &now);
     assert_int_equal(entry->status, 200);
     assert_int_equal(entry->size, 4096);
     assert_true(entry->fd >= 0);
     assert_false(entry->in_memory);
     entry_drop(entry);
-    close(root);
+    close(site.root);
 }
 
 /* Files of these sizes change whenever they are read. */
@@ -819,7 +962,11 @@ int main(void)
         IN_A_WORLD(what_we_may_not_read_is_forbidden),
         IN_A_WORLD(what_was_forbidden_and_now_is_allowed_no_longer_holds),
         IN_A_WORLD(without_descriptors_there_is_no_entry),
+        IN_A_WORLD(what_every_head_says_is_the_sites_affair),
+        IN_A_WORLD(what_a_cache_goes_by_is_less_than_what_a_file_has_to_say),
         IN_A_WORLD(a_file_says_when_it_was_changed_unless_that_means_nothing),
+        IN_A_WORLD(a_date_that_lies_ahead_is_told_once_its_time_has_come),
+        IN_A_WORLD(a_tag_does_not_depend_on_a_time_that_means_nothing),
         cmocka_unit_test(an_entry_holds_until_its_path_leads_to_something_else),
         IN_A_WORLD(whoever_drops_the_last_reference_closes_the_file),
         IN_A_WORLD(a_file_stays_open_as_long_as_somebody_holds_it),

@@ -51,13 +51,13 @@ void sample_open(struct sample *sample)
     for (size_t i = 0; i < count; i++)
         sample_set_modified(sample, files[i].path, SAMPLE_MODIFIED);
     tree_path(&sample->tree, "root", path);
-    sample->root = beneath_root(path);
-    need(sample->root >= 0, path);
+    sample->site = (struct site){.root = beneath_root(path), .head = {SLICE("shunt"), true}};
+    need(sample->site.root >= 0, path);
 }
 
 void sample_close(struct sample *sample)
 {
-    close(sample->root);
+    close(sample->site.root);
     tree_close(&sample->tree);
 }
 
@@ -83,8 +83,8 @@ static void put_body(struct buffer *out, size_t from, size_t length)
 static void put_page(struct buffer *out, int status, bool without_body)
 {
     char fields[128];
-    int len = snprintf(fields, sizeof fields, "Content-Type: " SAMPLE_HTML "\r\nContent-Length: %zu\r\n\r\n",
-                       page_length(status));
+    int len =
+        snprintf(fields, sizeof fields, SAMPLE_TYPE(SAMPLE_HTML) "Content-Length: %zu\r\n\r\n", page_length(status));
     put(out, (struct slice){fields, (size_t)len});
     if (!without_body)
         need(page_put(out, status) == 0, "page");

@@ -10,6 +10,7 @@
 #include "lib/tree.h"
 
 #include "base/buffer.h"
+#include "files/site.h"
 
 enum {
     SAMPLE_MODIFIED = 784111777, /* SAMPLE_MODIFIED_DATE */
@@ -25,13 +26,17 @@ enum {
 /* How every head begins. */
 #define SAMPLE_BEGIN(status) "HTTP/1.1 " status "\r\nDate: " SAMPLE_NOW_DATE "\r\nServer: shunt\r\n"
 
-/* The fields of a file's own. */
-#define SAMPLE_FIELDS(type, hex_size)                                                                                  \
-    "Content-Type: " type "\r\nLast-Modified: " SAMPLE_MODIFIED_DATE                                                   \
-    "\r\nETag: " SAMPLE_TAG(hex_size) "\r\nAccept-Ranges: bytes\r\n"
-#define SAMPLE_HTML  "text/html; charset=utf-8"
-#define SAMPLE_TEXT  "text/plain; charset=utf-8"
-#define SAMPLE_BYTES "application/octet-stream"
+/* The fields of a file's own: its type, which stands before Content-Range, and the others, behind that; of an index
+ * they are more. */
+#define SAMPLE_TYPE(type) "Content-Type: " type "\r\nX-Content-Type-Options: nosniff\r\n"
+#define SAMPLE_STATE(hex_size, more)                                                                                   \
+    "Last-Modified: " SAMPLE_MODIFIED_DATE "\r\nETag: " SAMPLE_TAG(hex_size) "\r\n" more "Accept-Ranges: bytes\r\n"
+#define SAMPLE_FIELDS(type, hex_size)       SAMPLE_TYPE(type) SAMPLE_STATE(hex_size, "")
+#define SAMPLE_INDEX_FIELDS(type, hex_size) SAMPLE_TYPE(type) SAMPLE_STATE(hex_size, SAMPLE_INDEX)
+#define SAMPLE_INDEX                        "Content-Location: index.html\r\n"
+#define SAMPLE_HTML                         "text/html; charset=utf-8"
+#define SAMPLE_TEXT                         "text/plain; charset=utf-8"
+#define SAMPLE_BYTES                        "application/octet-stream"
 
 /* The plain answers. /small.txt is "small\n", /dir/index.html "<p>dir\n", /empty.txt nothing. */
 #define SAMPLE_SMALL_HEAD  SAMPLE_BEGIN("200 OK") SAMPLE_FIELDS(SAMPLE_TEXT, "6") "Content-Length: 6\r\n\r\n"
@@ -42,7 +47,7 @@ enum {
 
 struct sample {
     struct tree tree; /* what is served lies in its directory "root" */
-    int root;         /* from beneath_root() */
+    struct site site; /* its root is from beneath_root(); every head says what a server's says by default */
 };
 
 void sample_open(struct sample *sample);

@@ -389,7 +389,7 @@ static void open_idlers(struct idlers *w)
     tree_open(&w->tree, files, 1);
     make_places(&w->engine, &model_balanced, 2, -1);
     struct engine_settings *settings = &w->engine.settings;
-    settings->root = beneath_root(w->tree.path);
+    settings->site.root = beneath_root(w->tree.path);
     settings->cache_entries = 64;
     settings->cache_bytes = 1 << 20;
     settings->limits = (struct conn_limits){.request = {REQUEST_LINE_MAX, REQUEST_HEAD_MAX, REQUEST_FIELDS_MAX},
@@ -418,7 +418,7 @@ static void close_idlers(struct idlers *w)
     load_close(&w->engine.load);
     conn_table_close(&w->engine.table);
     free_places(&w->engine);
-    close(w->engine.settings.root);
+    close(w->engine.settings.site.root);
     tree_close(&w->tree);
 }
 

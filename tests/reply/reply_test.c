@@ -15,6 +15,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -23,6 +24,8 @@
 enum { TEXT_MAX = 8192, PARTS_MAX = 5, START_MS = 1000000 };
 
 static const struct request_limits limits = {REQUEST_LINE_MAX, REQUEST_HEAD_MAX, REQUEST_FIELDS_MAX};
+
+static const struct cache_limits cache_limits = {.entries = 100, .bytes = 1 << 22, .files = 10};
 
 struct world {
     struct sample sample;
@@ -41,18 +44,26 @@ static int make_world(void **state)
     struct world *w = calloc(1, sizeof *w);
     if (w == NULL)
         return -1;
-    const struct cache_limits cache = {.entries = 100, .bytes = 1 << 22, .files = 10};
     sample_open(&w->sample);
     w->clock = (struct clock){START_MS, SAMPLE_NOW};
-    w->replier = (struct replier){&w->docroot, &w->clock, SAMPLE_NOW_DATE, w->path};
+    w->replier = (struct replier){&w->docroot, &w->clock, SAMPLE_NOW_DATE, {1, 2}, w->path};
     *state = w;
-    return docroot_open(&w->docroot, w->sample.root, &cache);
+    return docroot_open(&w->docroot, &w->sample.site, &cache_limits);
+}
+
+/* What the last reply holds. */
+static void let_go(struct world *w)
+{
+    entry_drop(w->reply.entry);
+    parts_free(w->reply.parts);
+    w->reply.entry = NULL;
+    w->reply.parts = NULL;
 }
 
 static int end_world(void **state)
 {
     struct world *w = *state;
-    entry_drop(w->reply.entry);
+    let_go(w);
     buffer_fini(&w->out);
     docroot_close(&w->docroot);
     sample_close(&w->sample);
@@ -73,17 +84,23 @@ static void parse(struct world *w, const char *line, const char *fields)
 }
 
 /* Makes the reply, by way of a thread that may sleep where that is needed. */
-static enum reply_outcome make(struct world *w, bool last)
+static enum reply_outcome make_into(struct world *w, bool last, struct buffer *out)
 {
-    entry_drop(w->reply.entry);
-    buffer_clear(&w->out);
-    enum reply_outcome outcome = reply_make(&w->replier, &w->request, NULL, last, &w->out, &w->reply);
+    size_t before = buffer_length(out);
+    let_go(w);
+    enum reply_outcome outcome = reply_make(&w->replier, &w->request, NULL, last, out, &w->reply);
     if (outcome != REPLY_SLEEPS)
         return outcome;
-    assert_int_equal(buffer_length(&w->out), 0);
+    assert_int_equal(buffer_length(out), before);
     struct entry *found = reply_look_up(&w->replier, &w->request);
     assert_non_null(found);
-    return reply_make(&w->replier, &w->request, found, last, &w->out, &w->reply);
+    return reply_make(&w->replier, &w->request, found, last, out, &w->reply);
+}
+
+static enum reply_outcome make(struct world *w, bool last)
+{
+    buffer_clear(&w->out);
+    return make_into(w, last, &w->out);
 }
 
 static struct slice ask(struct world *w, const char *line, const char *fields)
@@ -97,14 +114,17 @@ struct span {
     uint64_t offset, length;
 };
 
+#define PARTIAL(type, range, hex_size)                                                                                 \
+    SAMPLE_BEGIN("206 Partial Content")                                                                                \
+    SAMPLE_TYPE(type) "Content-Range: bytes " range "\r\n" SAMPLE_STATE(hex_size, "")
 #define PART(range, length, body)                                                                                      \
     {                                                                                                                  \
         {                                                                                                              \
-            .text = SAMPLE_BEGIN("206 Partial Content") SAMPLE_FIELDS(SAMPLE_TEXT, "6") "Content-Range: bytes " range  \
-                                                                                        "\r\nContent-Length: " length  \
-                                                                                        "\r\n\r\n" body                \
+            .text = PARTIAL(SAMPLE_TEXT, range, "6") "Content-Length: " length "\r\n\r\n" body                         \
         }                                                                                                              \
     }
+#define OPTIONS_REPLY(connection)                                                                                      \
+    SAMPLE_BEGIN("200 OK") "Allow: GET, HEAD, OPTIONS\r\n" connection "Content-Length: 0\r\n\r\n"
 #define MOVED(location)                                                                                                \
     {                                                                                                                  \
         {.text = SAMPLE_BEGIN("301 Moved Permanently") "Location: " location "\r\n"}, SAMPLE_PAGE(301)                 \
@@ -125,9 +145,11 @@ static const struct row {
     {"a body that stays in its file", "GET /large.bin", .status = 200, .reply = {{.text = SAMPLE_LARGE_HEAD}},
      .span = {0, SAMPLE_LARGE}},
     {"an index", "GET /dir/", .status = 200,
-     .reply = {{.text = SAMPLE_BEGIN("200 OK") SAMPLE_FIELDS(SAMPLE_HTML, "7") "Content-Length: 7\r\n\r\n<p>dir\n"}}},
+     .reply = {{.text =
+                    SAMPLE_BEGIN("200 OK") SAMPLE_INDEX_FIELDS(SAMPLE_HTML, "7") "Content-Length: 7\r\n\r\n<p>dir\n"}}},
     {"the site's own index", "GET /?x=y", .status = 200,
-     .reply = {{.text = SAMPLE_BEGIN("200 OK") SAMPLE_FIELDS(SAMPLE_HTML, "7") "Content-Length: 7\r\n\r\n<p>top\n"}}},
+     .reply = {{.text =
+                    SAMPLE_BEGIN("200 OK") SAMPLE_INDEX_FIELDS(SAMPLE_HTML, "7") "Content-Length: 7\r\n\r\n<p>top\n"}}},
     {"the path is normalised", "GET //bare/..//%73mall.txt", .status = 200, .reply = {{.text = SAMPLE_SMALL}}},
     {"an absolute target", "GET http://example/small.txt", .status = 200, .reply = {{.text = SAMPLE_SMALL}}},
     {"HEAD of a small file", "HEAD /small.txt", .status = 200, .reply = {{.text = SAMPLE_SMALL_HEAD}}},
@@ -153,9 +175,7 @@ static const struct row {
      .reply = {{.text = SAMPLE_BEGIN("416 Range Not Satisfiable") "Content-Range: bytes */6\r\nConnection: close\r\n"},
                SAMPLE_PAGE(416)}},
     {"a 206 in HTTP/1.0", "GET /small.txt HTTP/1.0", "Connection: keep-alive\r\nRange: bytes=1-2\r\n", .status = 206,
-     .reply = {{.text = SAMPLE_BEGIN("206 Partial Content") SAMPLE_FIELDS(
-                    SAMPLE_TEXT,
-                    "6") "Connection: keep-alive\r\nContent-Range: bytes 1-2/6\r\nContent-Length: 2\r\n\r\nma"}}},
+     .reply = {{.text = PARTIAL(SAMPLE_TEXT, "1-2/6", "6") "Connection: keep-alive\r\nContent-Length: 2\r\n\r\nma"}}},
     {"the same entity tag", "GET /small.txt", "If-None-Match: " SAMPLE_TAG("6") "\r\n", .status = 304,
      .reply = {{.text = SAMPLE_BEGIN("304 Not Modified") "ETag: " SAMPLE_TAG("6") "\r\n\r\n"}}},
     {"the same date", "GET /small.txt", "If-Modified-Since: " SAMPLE_MODIFIED_DATE "\r\n", .status = 304,
@@ -191,16 +211,13 @@ static const struct row {
     {"a range of an empty file", "GET /empty.txt", "Range: bytes=0-\r\n", .status = 416,
      .reply = {{.text = SAMPLE_BEGIN("416 Range Not Satisfiable") "Content-Range: bytes */0\r\n"}, SAMPLE_PAGE(416)}},
     {"a range of a large file", "GET /large.bin", "Range: bytes=1000-2999\r\n", .status = 206,
-     .reply = {{.text = SAMPLE_BEGIN("206 Partial Content") SAMPLE_FIELDS(
-                    SAMPLE_BYTES, "2dc6c0") "Content-Range: bytes 1000-2999/3000000\r\nContent-Length: 2000\r\n\r\n"}},
+     .reply = {{.text = PARTIAL(SAMPLE_BYTES, "1000-2999/3000000", "2dc6c0") "Content-Length: 2000\r\n\r\n"}},
      .span = {1000, 2000}},
     {"a short range of a file in memory is copied", "GET /middle.bin", "Range: bytes=15000-15999\r\n", .status = 206,
-     .reply = {{.text = SAMPLE_BEGIN("206 Partial Content") SAMPLE_FIELDS(
-                    SAMPLE_BYTES, "4e20") "Content-Range: bytes 15000-15999/20000\r\nContent-Length: 1000\r\n\r\n"},
+     .reply = {{.text = PARTIAL(SAMPLE_BYTES, "15000-15999/20000", "4e20") "Content-Length: 1000\r\n\r\n"},
                SAMPLE_BODY(15000, 1000)}},
     {"a long range of a file in memory is not", "GET /middle.bin", "Range: bytes=-16385\r\n", .status = 206,
-     .reply = {{.text = SAMPLE_BEGIN("206 Partial Content") SAMPLE_FIELDS(
-                    SAMPLE_BYTES, "4e20") "Content-Range: bytes 3615-19999/20000\r\nContent-Length: 16385\r\n\r\n"}},
+     .reply = {{.text = PARTIAL(SAMPLE_BYTES, "3615-19999/20000", "4e20") "Content-Length: 16385\r\n\r\n"}},
      .span = {3615, 16385}},
     {"a range whose file is still the same", "GET /small.txt", "Range: bytes=1-2\r\nIf-Range: " SAMPLE_TAG("6") "\r\n",
      .status = 206, .reply = PART("1-2/6", "2", "ma")},
@@ -212,8 +229,25 @@ static const struct row {
      .status = 200, .reply = {{.text = SAMPLE_SMALL}}},
     {"a repeated range is none", "GET /small.txt", "Range: bytes=1-2\r\nRange: bytes=1-2\r\n", .status = 200,
      .reply = {{.text = SAMPLE_SMALL}}},
-    {"several ranges are the whole", "GET /small.txt", "Range: bytes=0-1,3-4\r\n", .status = 200,
+    {"ranges that nearly touch are one", "GET /small.txt", "Range: bytes=0-1,3-4\r\n", .status = 206,
+     .reply = PART("0-4/6", "5", "small")},
+    {"ranges of which one can be had", "GET /small.txt", "Range: bytes=9-,1-2\r\n", .status = 206,
+     .reply = PART("1-2/6", "2", "ma")},
+    {"ranges of which none can be had", "GET /small.txt", "Range: bytes=6-,-0\r\n", .status = 416,
+     .reply = {{.text = SAMPLE_BEGIN("416 Range Not Satisfiable") "Content-Range: bytes */6\r\n"}, SAMPLE_PAGE(416)}},
+    {"ranges that ask for more than there is are the whole", "GET /small.txt", "Range: bytes=0-,0-\r\n", .status = 200,
      .reply = {{.text = SAMPLE_SMALL}}},
+    {"a range of an index", "GET /dir/", "Range: bytes=0-2\r\n", .status = 206,
+     .reply = {{.text = SAMPLE_BEGIN("206 Partial Content")
+                    SAMPLE_TYPE(SAMPLE_HTML) "Content-Range: bytes 0-2/7\r\n" SAMPLE_STATE(
+                        "7", SAMPLE_INDEX) "Content-Length: 3\r\n\r\n<p>"}}},
+    {"an index that is known already", "GET /dir/", "If-None-Match: " SAMPLE_TAG("7") "\r\n", .status = 304,
+     .reply = {{.text = SAMPLE_BEGIN("304 Not Modified") "ETag: " SAMPLE_TAG("7") "\r\n" SAMPLE_INDEX "\r\n"}}},
+    {"an index asked for by its name", "GET /dir/index.html", .status = 200,
+     .reply = {{.text = SAMPLE_BEGIN("200 OK") SAMPLE_FIELDS(SAMPLE_HTML, "7") "Content-Length: 7\r\n\r\n<p>dir\n"}}},
+    {"an index asked for by its name that is known already", "GET /dir/index.html",
+     "If-None-Match: " SAMPLE_TAG("7") "\r\n", .status = 304,
+     .reply = {{.text = SAMPLE_BEGIN("304 Not Modified") "ETag: " SAMPLE_TAG("7") "\r\n\r\n"}}},
     {"another unit is the whole", "GET /small.txt", "Range: lines=0-1\r\n", .status = 200,
      .reply = {{.text = SAMPLE_SMALL}}},
     {"HEAD knows no range", "HEAD /small.txt", "Range: bytes=1-2\r\n", .status = 200,
@@ -250,13 +284,26 @@ static const struct row {
     {"an encoded NUL", "GET /small.txt%00", .status = 400,
      .reply = {{.text = SAMPLE_BEGIN("400 Bad Request")}, SAMPLE_PAGE(400)}},
     {"a method that is known elsewhere", "DELETE /small.txt", .status = 405,
-     .reply = {{.text = SAMPLE_BEGIN("405 Method Not Allowed") "Allow: GET, HEAD\r\n"}, SAMPLE_PAGE(405)}},
+     .reply = {{.text = SAMPLE_BEGIN("405 Method Not Allowed") "Allow: GET, HEAD, OPTIONS\r\n"}, SAMPLE_PAGE(405)}},
     {"POST where nothing is", "POST /missing", .status = 405,
-     .reply = {{.text = SAMPLE_BEGIN("405 Method Not Allowed") "Allow: GET, HEAD\r\n"}, SAMPLE_PAGE(405)}},
-    {"OPTIONS of everything", "OPTIONS *", .status = 405,
-     .reply = {{.text = SAMPLE_BEGIN("405 Method Not Allowed") "Allow: GET, HEAD\r\n"}, SAMPLE_PAGE(405)}},
+     .reply = {{.text = SAMPLE_BEGIN("405 Method Not Allowed") "Allow: GET, HEAD, OPTIONS\r\n"}, SAMPLE_PAGE(405)}},
+    {"OPTIONS of the server", "OPTIONS *", .status = 200, .reply = {{.text = OPTIONS_REPLY("")}}},
+    {"OPTIONS of a file", "OPTIONS /small.txt", .status = 200, .reply = {{.text = OPTIONS_REPLY("")}}},
+    {"OPTIONS of a directory", "OPTIONS /dir", .status = 200, .reply = {{.text = OPTIONS_REPLY("")}}},
+    {"OPTIONS where nothing is", "OPTIONS /missing", .status = 200, .reply = {{.text = OPTIONS_REPLY("")}}},
+    {"OPTIONS has nothing to compare, and nothing to cut", "OPTIONS /small.txt",
+     "If-None-Match: *\r\nIf-Match: \"x\"\r\nRange: bytes=99-\r\n", .status = 200,
+     .reply = {{.text = OPTIONS_REPLY("")}}},
+    {"OPTIONS of a connection that must end", "OPTIONS *", .close = true, .status = 200,
+     .reply = {{.text = OPTIONS_REPLY("Connection: close\r\n")}}},
+    {"OPTIONS in HTTP/1.0", "OPTIONS / HTTP/1.0", "Connection: keep-alive\r\n", .status = 200,
+     .reply = {{.text = OPTIONS_REPLY("Connection: keep-alive\r\n")}}},
+    {"OPTIONS of what is hidden", "OPTIONS /.git", .status = 404,
+     .reply = {{.text = SAMPLE_BEGIN("404 Not Found")}, SAMPLE_PAGE(404)}},
+    {"OPTIONS of a broken encoding", "OPTIONS /%zz", .status = 400,
+     .reply = {{.text = SAMPLE_BEGIN("400 Bad Request")}, SAMPLE_PAGE(400)}},
     {"CONNECT", "CONNECT example:80", .status = 405,
-     .reply = {{.text = SAMPLE_BEGIN("405 Method Not Allowed") "Allow: GET, HEAD\r\n"}, SAMPLE_PAGE(405)}},
+     .reply = {{.text = SAMPLE_BEGIN("405 Method Not Allowed") "Allow: GET, HEAD, OPTIONS\r\n"}, SAMPLE_PAGE(405)}},
     {"a method that nobody knows", "BREW /small.txt", .status = 501,
      .reply = {{.text = SAMPLE_BEGIN("501 Not Implemented")}, SAMPLE_PAGE(501)}},
     {"methods are told apart by case", "get /small.txt", .status = 501,
@@ -366,7 +413,7 @@ static void what_stands_before_in_the_buffer_stays(void **state)
         buffer_consume(&w->out, 4);
         buffer_append(&w->out, before);
         buffer_consume(&w->out, 4);
-        entry_drop(w->reply.entry);
+        let_go(w);
         assert_int_equal(reply_make(&w->replier, &w->request, NULL, rows[r].close, &w->out, &w->reply), REPLY_MADE);
         assert_int_equal(buffer_length(&w->out), before.len + buffer_length(&alone));
         assert_memory_equal(buffer_bytes(&w->out).at, before.at, before.len);
@@ -396,6 +443,304 @@ static void a_file_without_a_date_has_none_in_any_reply(void **state)
     assert_int_equal(w->reply.status, 200);
 }
 
+/* ---- several parts; what is told later is taken as a connection takes it */
+
+/* By the key in make_world() and the files' tags. */
+#define MIDDLE_BOUNDARY "shunt-773877f03fe2cf0f"
+#define LARGE_BOUNDARY  "shunt-5f18304d9b8626c8"
+
+#define SEVERAL(boundary, hex_size, connection, length)                                                                \
+    {                                                                                                                  \
+        .text =                                                                                                        \
+            SAMPLE_BEGIN("206 Partial Content") "Content-Type: multipart/byteranges; boundary=" boundary               \
+                                                "\r\nX-Content-Type-Options: nosniff\r\n" SAMPLE_STATE(hex_size, "")   \
+                                                    connection "Content-Length: " length "\r\n\r\n"                    \
+    }
+#define BEGIN_PART(boundary, range)                                                                                    \
+    {                                                                                                                  \
+        .text = "\r\n--" boundary "\r\nContent-Type: " SAMPLE_BYTES "\r\nContent-Range: bytes " range "\r\n\r\n"       \
+    }
+#define MIDDLE_PART(range) BEGIN_PART(MIDDLE_BOUNDARY, range "/20000")
+#define LARGE_PART(range)  BEGIN_PART(LARGE_BOUNDARY, range "/3000000")
+#define END_PARTS(boundary)                                                                                            \
+    {                                                                                                                  \
+        .text = "\r\n--" boundary "--\r\n"                                                                             \
+    }
+
+enum { SEVERAL_MAX = 9 };
+
+static const struct several_row {
+    const char *name, *line, *fields;
+    bool close, whole; /* the reply is whole at once */
+    struct sample_part reply[SEVERAL_MAX];
+} several_rows[] = {
+    {"two parts of a file in memory", "GET /middle.bin", "Range: bytes=0-9,1000-1019\r\n", .whole = true,
+     .reply = {SEVERAL(MIDDLE_BOUNDARY, "4e20", "", "270"), MIDDLE_PART("0-9"), SAMPLE_BODY(0, 10),
+               MIDDLE_PART("1000-1019"), SAMPLE_BODY(1000, 20), END_PARTS(MIDDLE_BOUNDARY)}},
+    {"in the order in which they are asked for", "GET /middle.bin", "Range: bytes=-1,500-500,0-0\r\n", .whole = true,
+     .reply = {SEVERAL(MIDDLE_BOUNDARY, "4e20", "", "351"), MIDDLE_PART("19999-19999"), SAMPLE_BODY(19999, 1),
+               MIDDLE_PART("500-500"), SAMPLE_BODY(500, 1), MIDDLE_PART("0-0"), SAMPLE_BODY(0, 1),
+               END_PARTS(MIDDLE_BOUNDARY)}},
+    {"the longest that is copied", "GET /middle.bin", "Range: bytes=0-0,1000-17141\r\n", .whole = true,
+     .reply = {SEVERAL(MIDDLE_BOUNDARY, "4e20", "", "16384"), MIDDLE_PART("0-0"), SAMPLE_BODY(0, 1),
+               MIDDLE_PART("1000-17141"), SAMPLE_BODY(1000, 16142), END_PARTS(MIDDLE_BOUNDARY)}},
+    {"a byte longer", "GET /middle.bin", "Range: bytes=0-0,1000-17142\r\n",
+     .reply = {SEVERAL(MIDDLE_BOUNDARY, "4e20", "", "16385"), MIDDLE_PART("0-0"), SAMPLE_BODY(0, 1),
+               MIDDLE_PART("1000-17142"), SAMPLE_BODY(1000, 16143), END_PARTS(MIDDLE_BOUNDARY)}},
+    {"two parts of a file that is not in memory", "GET /large.bin", "Range: bytes=2999990-,100-199\r\n",
+     .reply = {SEVERAL(LARGE_BOUNDARY, "2dc6c0", "", "364"), LARGE_PART("2999990-2999999"), SAMPLE_BODY(2999990, 10),
+               LARGE_PART("100-199"), SAMPLE_BODY(100, 100), END_PARTS(LARGE_BOUNDARY)}},
+    {"nearly all of a large file", "GET /large.bin", "Range: bytes=0-999999,1000129-\r\n",
+     .reply = {SEVERAL(LARGE_BOUNDARY, "2dc6c0", "", "3000126"), LARGE_PART("0-999999"), SAMPLE_BODY(0, 1000000),
+               LARGE_PART("1000129-2999999"), SAMPLE_BODY(1000129, 1999871), END_PARTS(LARGE_BOUNDARY)}},
+    {"of a connection that must end", "GET /middle.bin", "Range: bytes=0-9,1000-1019\r\n", .close = true, .whole = true,
+     .reply = {SEVERAL(MIDDLE_BOUNDARY, "4e20", "Connection: close\r\n", "270"), MIDDLE_PART("0-9"), SAMPLE_BODY(0, 10),
+               MIDDLE_PART("1000-1019"), SAMPLE_BODY(1000, 20), END_PARTS(MIDDLE_BOUNDARY)}},
+    {"in HTTP/1.0", "GET /middle.bin HTTP/1.0", "Connection: keep-alive\r\nRange: bytes=0-9,1000-1019\r\n",
+     .whole = true,
+     .reply = {SEVERAL(MIDDLE_BOUNDARY, "4e20", "Connection: keep-alive\r\n", "270"), MIDDLE_PART("0-9"),
+               SAMPLE_BODY(0, 10), MIDDLE_PART("1000-1019"), SAMPLE_BODY(1000, 20), END_PARTS(MIDDLE_BOUNDARY)}},
+    {"of a file that is still the same", "GET /middle.bin",
+     "Range: bytes=0-9,1000-1019\r\nIf-Range: " SAMPLE_TAG("4e20") "\r\n", .whole = true,
+     .reply = {SEVERAL(MIDDLE_BOUNDARY, "4e20", "", "270"), MIDDLE_PART("0-9"), SAMPLE_BODY(0, 10),
+               MIDDLE_PART("1000-1019"), SAMPLE_BODY(1000, 20), END_PARTS(MIDDLE_BOUNDARY)}},
+};
+
+static void append_span(struct buffer *all, const struct entry *entry, uint64_t offset, uint64_t length)
+{
+    assert_int_equal(buffer_reserve(all, length), 0);
+    if (entry->in_memory)
+        memcpy(buffer_tail(all), entry_body(entry) + offset, length);
+    else
+        assert_int_equal(pread(entry->fd, buffer_tail(all), length, (off_t)offset), length);
+    buffer_extend(all, length);
+}
+
+/* All that is to be sent: what was appended, and what was told. */
+static void collect(struct world *w, struct buffer *all)
+{
+    struct reply *reply = &w->reply;
+    struct range range = {reply->offset, reply->length};
+    assert_int_equal(buffer_append(all, buffer_bytes(&w->out)), 0);
+    if (reply->entry == NULL)
+        return;
+    append_span(all, reply->entry, range.first, range.length);
+    while (reply->parts != NULL && parts_next(reply->parts, all, &range) == PARTS_MORE)
+        append_span(all, reply->entry, range.first, range.length);
+}
+
+static void parts_are_told_whole_and_in_their_order(void **state)
+{
+    struct world *w = *state;
+    for (size_t r = 0; r < sizeof several_rows / sizeof *several_rows; r++) {
+        const struct several_row *row = &several_rows[r];
+        struct buffer expected, all;
+        buffer_init(&expected);
+        buffer_init(&all);
+        sample_put(&expected, row->reply, SEVERAL_MAX);
+        parse(w, row->line, row->fields);
+        assert_int_equal(make(w, row->close), REPLY_MADE);
+        if ((w->reply.parts == NULL) != row->whole || (w->reply.entry == NULL) != row->whole)
+            fail_msg("%s: is whole, or isn't", row->name);
+        collect(w, &all);
+        struct slice want = buffer_bytes(&expected), got = buffer_bytes(&all);
+        if (!slice_equal(got, want))
+            fail_msg("%s: got %zu bytes\n%.*s\nnot %zu", row->name, got.len, (int)(got.len < 800 ? got.len : 800),
+                     got.at, want.len);
+        size_t body = got.len - response_head_len(got);
+        if (w->reply.status != 206 || w->reply.body_bytes != body)
+            fail_msg("%s: is %d, and says that its body has %llu bytes", row->name, w->reply.status,
+                     (unsigned long long)w->reply.body_bytes);
+        assert_int_equal(strtoull(response_field(got, "Content-Length").at, NULL, 10), body);
+        assert_true(w->reply.parts == NULL || w->reply.parts->left == 0);
+        buffer_fini(&expected);
+        buffer_fini(&all);
+    }
+}
+
+static void several_parts_are_not_for_head_nor_for_a_file_that_has_changed(void **state)
+{
+    struct world *w = *state;
+    assert_true(slice_equal(ask(w, "HEAD /middle.bin", "Range: bytes=0-9,1000-1019\r\n"), SLICE(SAMPLE_MIDDLE_HEAD)));
+    assert_null(w->reply.parts);
+    assert_true(slice_equal(ask(w, "GET /middle.bin", "Range: bytes=0-9,1000-1019\r\nIf-Range: \"x\"\r\n"),
+                            SLICE(SAMPLE_MIDDLE_HEAD)));
+    assert_null(w->reply.parts);
+    assert_int_equal(w->reply.length, SAMPLE_MIDDLE);
+}
+
+static struct slice boundary_in(struct slice reply)
+{
+    struct slice type = response_field(reply, "Content-Type");
+    assert_true(slice_starts_with(type, SLICE("multipart/byteranges; boundary=")));
+    return (struct slice){type.at + type.len - MULTIPART_BOUNDARY_LEN, MULTIPART_BOUNDARY_LEN};
+}
+
+/* Who writes a file knows its bytes, and may know its tag, but not the key. */
+static void the_boundary_is_a_secret_of_each_state_of_each_file(void **state)
+{
+    static const char fields[] = "Range: bytes=0-9,1000-1019\r\n";
+    struct world *w = *state;
+    char first[MULTIPART_BOUNDARY_LEN];
+    memcpy(first, boundary_in(ask(w, "GET /middle.bin", fields)).at, sizeof first);
+    assert_memory_equal(boundary_in(ask(w, "GET /middle.bin", fields)).at, first, sizeof first);
+    w->replier.secret.b++;
+    assert_memory_not_equal(boundary_in(ask(w, "GET /middle.bin", fields)).at, first, sizeof first);
+    w->replier.secret.b--;
+    sample_set_modified(&w->sample, "root/middle.bin", SAMPLE_MODIFIED + 1);
+    w->clock.now_ms += DOCROOT_VALID_MS;
+    assert_memory_not_equal(boundary_in(ask(w, "GET /middle.bin", fields)).at, first, sizeof first);
+}
+
+static struct entry *cached_middle(struct world *w)
+{
+    parse(w, "GET /middle.bin", NULL);
+    struct entry *entry = reply_look_up(&w->replier, &w->request);
+    assert_non_null(entry);
+    cache_insert(&w->docroot.cache, entry);
+    return entry;
+}
+
+/* A media type as long as this is nobody's; it makes each part cost as much. */
+static void parts_that_cost_much_more_than_the_file_are_the_whole_file(void **state)
+{
+    static const char fields[] = "Range: bytes=0-0,1000-1000\r\n";
+    struct world *w = *state;
+    char type[REPLY_COPY_MAX];
+    struct entry *entry = cached_middle(w);
+    memset(type, 't', sizeof type);
+    /* what else there is of two parts, and of the end: see several_rows */
+    const size_t rest = 270 - 30 + 2 - 2 * strlen(SAMPLE_BYTES), most = SAMPLE_MIDDLE + REPLY_PARTS_OVER;
+    entry->type = (struct slice){type, (most - rest) / 2};
+    ask(w, "GET /middle.bin", fields);
+    assert_int_equal(w->reply.status, 206);
+    assert_in_range(w->reply.body_bytes, most - 1, most);
+    assert_non_null(w->reply.parts);
+    entry->type.len++;
+    ask(w, "GET /middle.bin", fields);
+    assert_int_equal(w->reply.status, 200);
+    assert_int_equal(w->reply.body_bytes, SAMPLE_MIDDLE);
+    assert_null(w->reply.parts);
+    entry->type = SLICE("");
+}
+
+static uint64_t next_random(uint64_t *seed)
+{
+    *seed = *seed * 6364136223846793005 + 1442695040888963407;
+    return *seed >> 33;
+}
+
+/* Whatever ranges are asked for. */
+static void no_reply_has_8_kB_more_than_the_whole_file(void **state)
+{
+    enum { ROUNDS = 2000 };
+    struct world *w = *state;
+    uint64_t seed = 7, several = 0;
+    cached_middle(w);
+    for (int round = 0; round < ROUNDS; round++) {
+        char fields[4096] = "Range: bytes=";
+        uint64_t count = 1 + next_random(&seed) % RANGES_MAX, step = SAMPLE_MIDDLE / count, from = 0;
+        for (uint64_t i = 0; i < count; i++, from += step) {
+            uint64_t first = from + next_random(&seed) % 40, most = step - RANGES_GAP - next_random(&seed) % 20;
+            snprintf(fields + strlen(fields), sizeof fields - strlen(fields), "%llu-%llu,", (unsigned long long)first,
+                     (unsigned long long)(first + most - next_random(&seed) % 40));
+        }
+        strcat(fields, "\r\n");
+        ask(w, "GET /middle.bin", fields);
+        size_t head = response_head_len(buffer_bytes(&w->out));
+        if (head + w->reply.body_bytes > SAMPLE_MIDDLE + 8192)
+            fail_msg("%llu bytes to %s", (unsigned long long)w->reply.body_bytes, fields);
+        several += w->reply.parts != NULL;
+    }
+    assert_in_range(several, ROUNDS / 2, ROUNDS);
+}
+
+/* ---- without memory */
+
+/* A buffer with so much room, and no more. */
+static struct buffer nearly_full(char *pages, size_t room)
+{
+    return (struct buffer){.bytes = pages, .begin = 0, .end = BUFFER_MAX - (uint32_t)room, .size = BUFFER_MAX};
+}
+
+/* Nothing is appended, and nothing held or lost (which a sanitizer sees): however little room there is. */
+static void a_reply_that_finds_no_room_leaves_nothing_behind(void **state)
+{
+    static const struct {
+        const char *line, *fields;
+    } asked[] = {
+        {"GET /small.txt", NULL},
+        {"GET /middle.bin", NULL},
+        {"GET /middle.bin", "Range: bytes=0-99\r\n"},
+        {"GET /middle.bin", "Range: bytes=0-9,1000-1019\r\n"},
+        {"GET /middle.bin", "Range: bytes=0-0,1000-17142\r\n"},
+        {"GET /middle.bin", "If-None-Match: *\r\n"},
+        {"GET /dir/", NULL},
+        {"GET /dir/", "If-None-Match: *\r\n"},
+        {"GET /dir", NULL},
+        {"GET /missing", NULL},
+        {"OPTIONS *", NULL},
+        {"DELETE /", NULL},
+    };
+    struct world *w = *state;
+    char *pages = mmap(NULL, BUFFER_MAX, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    assert_ptr_not_equal(pages, MAP_FAILED);
+    struct entry *entry = cached_middle(w);
+    for (size_t i = 0; i < sizeof asked / sizeof *asked; i++) {
+        size_t whole = ask(w, asked[i].line, asked[i].fields).len;
+        let_go(w);
+        for (size_t room = 0; room <= whole; room++) {
+            struct buffer out = nearly_full(pages, room);
+            enum reply_outcome outcome = make_into(w, false, &out);
+            if (outcome != (room < whole ? REPLY_FAILED : REPLY_MADE))
+                fail_msg("%s: with room for %zu of %zu bytes", asked[i].line, room, whole);
+            if (outcome == REPLY_FAILED) {
+                assert_int_equal(buffer_room(&out), room);
+                assert_int_equal(entry->references, 1);
+            }
+            let_go(w);
+        }
+    }
+    munmap(pages, BUFFER_MAX);
+}
+
+/* ---- what every head says */
+
+static void a_server_without_a_name_has_none_in_any_reply(void **state)
+{
+    struct world *w = *state;
+    w->sample.site.head.server = SLICE("");
+    for (size_t r = 0; r < sizeof rows / sizeof *rows; r++) {
+        struct slice reply = ask(w, rows[r].line, rows[r].fields);
+        if (response_count(reply, "Server") != 0 || response_count(reply, "Date") != 1)
+            fail_msg("%s:\n%.*s", rows[r].name, (int)reply.len, reply.at);
+    }
+    for (size_t r = 0; r < sizeof several_rows / sizeof *several_rows; r++)
+        assert_int_equal(response_count(ask(w, several_rows[r].line, several_rows[r].fields), "Server"), 0);
+}
+
+/* Unless it is off, it stands wherever a type does, and nowhere else. */
+static void sniffing_is_forbidden_where_there_is_a_type(void **state)
+{
+    struct world *w = *state;
+    for (int off = 0; off < 2; off++) {
+        docroot_close(&w->docroot);
+        w->sample.site.head.nosniff = !off;
+        assert_int_equal(docroot_open(&w->docroot, &w->sample.site, &cache_limits), 0);
+        for (size_t r = 0; r < sizeof rows / sizeof *rows; r++) {
+            struct slice reply = ask(w, rows[r].line, rows[r].fields);
+            int wanted = off ? 0 : response_count(reply, "Content-Type");
+            if (response_count(reply, "X-Content-Type-Options") != wanted)
+                fail_msg("%s:\n%.*s", rows[r].name, (int)reply.len, reply.at);
+        }
+        for (size_t r = 0; r < sizeof several_rows / sizeof *several_rows; r++) {
+            struct slice reply = ask(w, several_rows[r].line, several_rows[r].fields);
+            assert_int_equal(response_count(reply, "X-Content-Type-Options"), !off);
+        }
+        let_go(w);
+    }
+}
+
 /* ---- where the file comes from */
 
 static void a_found_entry_is_taken_over_and_kept(void **state)
@@ -412,10 +757,11 @@ static void a_found_entry_is_taken_over_and_kept(void **state)
 
 static void a_found_entry_that_is_of_no_use_is_dropped(void **state)
 {
-    static const char *const lines[] = {"DELETE /small.txt", "BREW /small.txt", "GET /.hidden", "GET /%zz"};
+    static const char *const lines[] = {"DELETE /small.txt", "BREW /small.txt", "GET /.hidden", "GET /%zz",
+                                        "OPTIONS /small.txt"};
     struct world *w = *state;
     for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
-        struct entry *found = entry_open(w->sample.root, SLICE("/small.txt"), BENEATH_WAIT, START_MS);
+        struct entry *found = entry_open(&w->sample.site, SLICE("/small.txt"), BENEATH_WAIT, &w->clock);
         entry_hold(found);
         parse(w, lines[i], NULL);
         assert_int_equal(reply_make(&w->replier, &w->request, found, false, &w->out, &w->reply), REPLY_MADE);
@@ -443,7 +789,7 @@ static void what_would_sleep_is_asked_for_again_and_leaves_the_buffer_alone(void
 
 static void what_names_no_file_is_not_looked_for(void **state)
 {
-    static const char *const lines[] = {"GET /.hidden", "GET /%zz", "OPTIONS *"};
+    static const char *const lines[] = {"GET /.hidden", "GET /%zz", "GET /../x"};
     struct world *w = *state;
     for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
         parse(w, lines[i], NULL);
@@ -458,8 +804,7 @@ static void learn(struct world *w, const char *line)
 {
     for (int i = 0; i < 2; i++) {
         ask(w, line, NULL);
-        entry_drop(w->reply.entry);
-        w->reply.entry = NULL;
+        let_go(w);
     }
 }
 
@@ -613,14 +958,14 @@ static void a_refusal_has_its_page_and_ends_the_connection(void **state)
          {{.text = SAMPLE_BEGIN("503 Service Unavailable") "Retry-After: 5\r\nConnection: close\r\n"},
           SAMPLE_PAGE(503)}},
     };
-    (void)state;
+    struct world *w = *state;
     for (size_t i = 0; i < sizeof refusals / sizeof *refusals; i++) {
         struct buffer out, expected;
         struct reply reply;
         buffer_init(&out);
         buffer_init(&expected);
         sample_put(&expected, refusals[i].reply, PARTS_MAX);
-        assert_int_equal(reply_refuse(SAMPLE_NOW_DATE, refusals[i].status, refusals[i].head_only, &out, &reply),
+        assert_int_equal(reply_refuse(&w->replier, refusals[i].status, refusals[i].head_only, &out, &reply),
                          REPLY_MADE);
         assert_true(slice_equal(buffer_bytes(&out), buffer_bytes(&expected)));
         assert_int_equal(reply.status, refusals[i].status);
@@ -641,6 +986,14 @@ int main(void)
         IN_A_WORLD(what_stands_before_in_the_buffer_stays),
         IN_A_WORLD(a_plain_reply_has_todays_date_every_day),
         IN_A_WORLD(a_file_without_a_date_has_none_in_any_reply),
+        IN_A_WORLD(parts_are_told_whole_and_in_their_order),
+        IN_A_WORLD(several_parts_are_not_for_head_nor_for_a_file_that_has_changed),
+        IN_A_WORLD(the_boundary_is_a_secret_of_each_state_of_each_file),
+        IN_A_WORLD(parts_that_cost_much_more_than_the_file_are_the_whole_file),
+        IN_A_WORLD(no_reply_has_8_kB_more_than_the_whole_file),
+        IN_A_WORLD(a_reply_that_finds_no_room_leaves_nothing_behind),
+        IN_A_WORLD(a_server_without_a_name_has_none_in_any_reply),
+        IN_A_WORLD(sniffing_is_forbidden_where_there_is_a_type),
         IN_A_WORLD(a_found_entry_is_taken_over_and_kept),
         IN_A_WORLD(a_found_entry_that_is_of_no_use_is_dropped),
         IN_A_WORLD(what_would_sleep_is_asked_for_again_and_leaves_the_buffer_alone),
@@ -652,7 +1005,7 @@ int main(void)
         IN_A_WORLD(without_a_descriptor_the_reply_is_503),
         IN_A_WORLD(a_cached_file_gives_its_descriptor_up_for_another),
         IN_A_WORLD(a_cached_file_gives_its_descriptor_up_for_a_look_at_another),
-        cmocka_unit_test(a_refusal_has_its_page_and_ends_the_connection),
+        IN_A_WORLD(a_refusal_has_its_page_and_ends_the_connection),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

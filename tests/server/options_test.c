@@ -16,6 +16,9 @@
 
 enum { WORDS_MAX = 80, TEXT_MAX = 8192 };
 
+#define NAME_10  "0123456789"
+#define NAME_100 NAME_10 NAME_10 NAME_10 NAME_10 NAME_10 NAME_10 NAME_10 NAME_10 NAME_10 NAME_10
+
 /* Reads a command line as from a shell, its words apart by single spaces; what it says goes into `said`. */
 static enum options_outcome read_line(const char *line, struct options *options, char said[TEXT_MAX])
 {
@@ -89,6 +92,16 @@ static const struct {
     {"a comma with no weight behind it", "--weights 1,2, .", "--weights 1,2,: must be numbers"},
     {"weights apart by something else", "--weights 1;2 .", "--weights 1;2: must be numbers"},
     {"weights that are empty", "--weights= .", "--weights : must be numbers"},
+    {"a server without a name that is not said to be off", "--server-name= .",
+     "--server-name : must be 1 to 100 bytes of visible ASCII"},
+    {"a server's name that ends its line", "--server-name a\r\nb .", "must be 1 to 100 bytes of visible ASCII"},
+    {"a server's name with a tab", "--server-name a\tb .", "must be 1 to 100 bytes of visible ASCII"},
+    {"a server's name with DEL", "--server-name a\x7f .", "must be 1 to 100 bytes of visible ASCII"},
+    {"a server's name that isn't ASCII", "--server-name \xc3\xa4 .", "must be 1 to 100 bytes of visible ASCII"},
+    {"a server's name that is too long", "--server-name " NAME_100 "x .", "must be 1 to 100 bytes of visible ASCII"},
+    {"sniffing that is neither on nor off", "--nosniff no .", "--nosniff no: must be on or off"},
+    {"fewer requests than none", "--keepalive-requests -1 .",
+     "--keepalive-requests -1: must be a number from 0 to 1073741824"},
 };
 
 static void a_wrong_line_is_told_in_one_line_that_says_what_and_where(void **state)
@@ -124,6 +137,8 @@ static void every_number_goes_where_it_belongs(void **state)
     assert_int_equal(o.limits.request.head_max, 200);
     assert_int_equal(o.limits.request.fields_max, 9);
     assert_int_equal(o.limits.body_max, 0);
+    assert_int_equal(read_line("--keepalive-requests 8 .", &o, said), OPTIONS_SERVE);
+    assert_int_equal(o.limits.requests_max, 8);
     assert_int_equal(
         read_line("--head-timeout 1 --keepalive-timeout 2 --send-timeout 3 --stop-timeout 1000000 .", &o, said),
         OPTIONS_SERVE);
@@ -163,6 +178,10 @@ static void what_is_not_said_has_its_default(void **state)
     assert_int_equal(o.limits.request.line_max, 8192);
     assert_int_equal(o.limits.request.head_max, 16384);
     assert_int_equal(o.limits.request.fields_max, 100);
+    assert_int_equal(o.limits.body_max, 1 << 20);
+    assert_int_equal(o.limits.requests_max, 0);
+    assert_true(slice_equal(o.head.server, SLICE("shunt")));
+    assert_true(o.head.nosniff);
 }
 
 static void every_model_is_found_by_its_name(void **state)
@@ -253,6 +272,53 @@ static void what_sockets_are_told_goes_where_it_belongs(void **state)
     }
 }
 
+static void what_every_response_says_goes_where_it_belongs(void **state)
+{
+    static const struct {
+        const char *line, *server;
+        bool nosniff;
+    } rows[] = {
+        {"--server-name off .", "", true},    {"--server-name off --server-name shunt/1 .", "shunt/1", true},
+        {"--server-name Off .", "Off", true}, {"--server-name ! .", "!", true},
+        {"--server-name ~ .", "~", true},     {"--server-name " NAME_100 " .", NAME_100, true},
+        {"--nosniff off .", "shunt", false},  {"--nosniff off --nosniff on .", "shunt", true},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct options o;
+        char said[TEXT_MAX];
+        assert_int_equal(read_line(rows[i].line, &o, said), OPTIONS_SERVE);
+        if (!slice_equal(o.head.server, slice_of(rows[i].server)) || o.head.nosniff != rows[i].nosniff)
+            fail_msg("%s: Server is '%.*s', nosniff %d", rows[i].line, (int)o.head.server.len, o.head.server.at,
+                     o.head.nosniff);
+    }
+}
+
+/* A shell lets a word have spaces. */
+static void spaces_may_stand_within_a_servers_name_and_not_around_it(void **state)
+{
+    static const struct {
+        char name[16];
+        enum options_outcome outcome;
+    } rows[] = {{"a (b c)", OPTIONS_SERVE}, {" a", OPTIONS_WRONG}, {"a ", OPTIONS_WRONG}, {" ", OPTIONS_WRONG}};
+    (void)state;
+    int saved = dup(STDERR_FILENO), null = open("/dev/null", O_WRONLY);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct options o;
+        char shunt[] = "shunt", option[] = "--server-name", dot[] = ".", name[16];
+        char *argv[] = {shunt, option, name, dot, NULL};
+        strcpy(name, rows[i].name);
+        optind = 0;
+        dup2(null, STDERR_FILENO);
+        enum options_outcome outcome = options_read(&o, 4, argv);
+        dup2(saved, STDERR_FILENO);
+        if (outcome != rows[i].outcome)
+            fail_msg("'%s': outcome %d", rows[i].name, outcome);
+    }
+    close(saved);
+    close(null);
+}
+
 static void listeners_add_up_and_options_may_follow_the_directory(void **state)
 {
     (void)state;
@@ -301,6 +367,9 @@ static void help_and_version_are_answered_and_that_is_all(void **state)
     char said[TEXT_MAX];
     assert_int_equal(read_line("--help", &o, said), OPTIONS_DONE);
     assert_non_null(strstr(said, "usage: shunt [options] DIR\n"));
+    assert_non_null(strstr(said, "--keepalive-requests N "));
+    assert_non_null(strstr(said, "--server-name NAME|off "));
+    assert_non_null(strstr(said, "--nosniff on|off "));
     for (int i = 0; models[i] != NULL; i++)
         assert_non_null(strstr(said, models[i]->name));
     assert_int_equal(read_line("-V", &o, said), OPTIONS_DONE);
@@ -317,6 +386,8 @@ int main(void)
         cmocka_unit_test(what_a_model_is_told_goes_where_it_belongs),
         cmocka_unit_test(as_many_weights_as_there_may_be_are_taken_and_no_more),
         cmocka_unit_test(what_sockets_are_told_goes_where_it_belongs),
+        cmocka_unit_test(what_every_response_says_goes_where_it_belongs),
+        cmocka_unit_test(spaces_may_stand_within_a_servers_name_and_not_around_it),
         cmocka_unit_test(listeners_add_up_and_options_may_follow_the_directory),
         cmocka_unit_test(there_is_an_end_to_listeners),
         cmocka_unit_test(the_access_log_is_a_file_or_standard_output_or_off),

@@ -94,20 +94,81 @@ bool answer_is_page(const struct answer *answer)
            strncasecmp(answer->body, "<!doctype html>", 15) == 0 && memmem(answer->body, answer->body_len, number, 3);
 }
 
+/* The part whose delimiter, with the CRLF before it, stands at the front; false when it isn't one. */
+static bool read_part(const char *at, const char *end, const char *delimiter, struct answer *part)
+{
+    size_t len = strlen(delimiter);
+    const char *head_end = memmem(at, (size_t)(end - at), "\r\n\r\n", 4);
+    if (!head_end || memcmp(at + len, "\r\n", 2) != 0)
+        return false;
+    const char *next = memmem(head_end + 4, (size_t)(end - head_end - 4), delimiter, len);
+    if (!next)
+        return false;
+    *part = (struct answer){.status = 206, .head = at + 2, .body = head_end + 4};
+    part->head_len = (size_t)(part->body - part->head);
+    part->body_len = (size_t)(next - part->body);
+    return head_is_well_formed(part);
+}
+
+int answer_parts(const struct answer *answer, struct answer *parts, int room)
+{
+    static const char start[] = "multipart/byteranges; boundary=";
+    char type[VALUE_MAX], delimiter[VALUE_MAX + 4];
+    const char *at = answer->body, *end = at + answer->body_len;
+    if (answer_field(answer, "Content-Type", type, sizeof type) != 1 || strncmp(type, start, sizeof start - 1) != 0)
+        return -1;
+    size_t len = (size_t)snprintf(delimiter, sizeof delimiter, "\r\n--%s", type + sizeof start - 1);
+    for (int count = 0; (size_t)(end - at) >= len + 4 && memcmp(at, delimiter, len) == 0; count++) {
+        if (memcmp(at + len, "--\r\n", 4) == 0)
+            return (size_t)(end - at) == len + 4 ? count : -1;
+        if (count == room || !read_part(at, end, delimiter, &parts[count]))
+            return -1;
+        at = parts[count].body + parts[count].body_len;
+    }
+    return -1;
+}
+
+/* One Content-Range, and as many bytes as it says. */
+static bool holds_its_range(const struct answer *answer)
+{
+    char value[VALUE_MAX], rest;
+    size_t first, last, size;
+    return answer_field(answer, "Content-Range", value, sizeof value) == 1 &&
+           sscanf(value, "bytes %zu-%zu/%zu%c", &first, &last, &size, &rest) == 3 && first <= last && last < size &&
+           answer->body_len == last - first + 1;
+}
+
+static const char *broken_law_of_206(const struct answer *answer)
+{
+    char value[VALUE_MAX];
+    struct answer parts[ANSWER_PARTS];
+    if (answer_field(answer, "Content-Type", value, sizeof value) != 1 || strncmp(value, "multipart/", 10) != 0)
+        return holds_its_range(answer) ? NULL : "a 206 says which range it holds";
+    if (answer_field(answer, "Content-Range", value, sizeof value))
+        return "a 206 in parts has a range for each, and none for all";
+    int count = answer_parts(answer, parts, ANSWER_PARTS);
+    if (count < 2)
+        return "a 206 in parts has at least two, and nothing around them";
+    for (int i = 0; i < count; i++) {
+        if (!holds_its_range(&parts[i]) || answer_field(&parts[i], "Content-Type", value, sizeof value) != 1)
+            return "each part of a 206 says which range it holds, and its type";
+    }
+    return NULL;
+}
+
 static const char *broken_law_of_status(const struct answer *answer)
 {
     char value[VALUE_MAX];
     switch (answer->status) {
     case 206:
-        return answer_field(answer, "Content-Range", value, sizeof value) == 1 ? NULL
-                                                                               : "a 206 says which range it holds";
+        return broken_law_of_206(answer);
     case 304:
         if (answer_field(answer, "Content-Length", value, sizeof value) ||
             answer_field(answer, "Content-Type", value, sizeof value))
             return "a 304 describes no body";
         return NULL;
     case 405:
-        return answer_field(answer, "Allow", value, sizeof value) == 1 && strcmp(value, "GET, HEAD") == 0
+        return answer_field(answer, "Allow", value, sizeof value) == 1 && strcmp(value, "GET, HEAD, OPTIONS") == 0
                    ? NULL
                    : "a 405 says which methods are allowed";
     case 416:

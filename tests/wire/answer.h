@@ -26,6 +26,15 @@ enum answer_result answer_read(const char *bytes, size_t len, bool to_head, stru
 /* Copies the value of a field, cut to the room; how often the field stands in the head. */
 int answer_field(const struct answer *answer, const char *name, char *value, size_t room);
 
+/*
+ * Reads a multipart/byteranges body. Each part comes out as an answer of its own, with the line that holds the boundary
+ * in the place of the status line. How many there are; -1 when the body isn't one, something stands around the parts,
+ * or there are more than `room`.
+ */
+int answer_parts(const struct answer *answer, struct answer *parts, int room);
+
+enum { ANSWER_PARTS = 64 }; /* room enough for all that a server should send */
+
 /* NULL, or the law that this response breaks, as a sentence. */
 const char *answer_broken_law(const struct answer *answer);
 

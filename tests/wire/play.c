@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 enum { AT_ONCE = 128, DEADLINE_MS = 30000, PIECE_MS = 3, BYTEWISE_MAX = 2000, TOLD_MAX = 900, VALUE_MAX = 512 };
+enum { OVER_MAX = 8192 }; /* bytes that a response in parts may have more than the file */
 
 static const char neighbour[] = "GET /hello.txt HTTP/1.1\r\nHost: neighbour\r\n\r\n";
 static const char neighbour_body[] = "hello, world\n";
@@ -82,10 +83,45 @@ static void check_file_body(struct play *p, const struct site *site, const struc
     free(file);
 }
 
+static void check_part(struct play *p, const struct answer *part, const struct span *span, const char *file,
+                       size_t size, const char *type)
+{
+    char value[VALUE_MAX] = "", range[VALUE_MAX];
+    snprintf(range, sizeof range, "bytes %zu-%zu/%zu", span->first, span->last, size);
+    if (answer_field(part, "Content-Range", value, sizeof value) != 1 || strcmp(value, range) != 0)
+        fail(p, "a part of %s, not %s", value, range);
+    else if (part->body_len != span->last - span->first + 1 ||
+             memcmp(part->body, file + span->first, part->body_len) != 0)
+        fail(p, "the part %s isn't the file's bytes", range);
+    if (answer_field(part, "Content-Type", value, sizeof value) != 1 || strcmp(value, type) != 0)
+        fail(p, "a part of type %s, not %s", value, type);
+}
+
+/* Whatever ranges are asked for, what is sent is hardly more than the file. */
+static void check_parts_body(struct play *p, const struct site *site, const struct expectation *e,
+                             const struct answer *a)
+{
+    struct answer parts[ANSWER_PARTS];
+    int count = answer_parts(a, parts, ANSWER_PARTS);
+    size_t size;
+    char *file = site_read(site, e->body, &size);
+    if (!file)
+        fail(p, "the row names a file that can't be read: %s", e->body);
+    else if (count != e->part_count)
+        fail(p, "%d parts, not %d", count, e->part_count);
+    else if (a->head_len + a->body_len > size + OVER_MAX)
+        fail(p, "%zu bytes for a file of %zu", a->head_len + a->body_len, size);
+    for (int i = 0; i < count && !p->fault[0]; i++)
+        check_part(p, &parts[i], &e->parts[i], file, size, e->part_type);
+    free(file);
+}
+
 static void check_body(struct play *p, const struct site *site, const struct expectation *e, const struct answer *a)
 {
     if (e->kind == BODY_FILE)
         check_file_body(p, site, e, a);
+    else if (e->kind == BODY_PARTS)
+        check_parts_body(p, site, e, a);
     else if (e->kind == BODY_PAGE && !answer_is_page(a))
         fail(p, "the body is no short page that names the status");
     else if (e->kind == BODY_TEXT && (a->body_len != e->body_len || memcmp(a->body, e->body, e->body_len) != 0))

@@ -186,6 +186,27 @@ static void read_field(struct reading *r, const char *text, bool absent)
     }
 }
 
+/* "NAME TYPE FIRST-LAST,..." */
+static void read_parts(struct reading *r, struct expectation *e, const char *text)
+{
+    char name[128], type[128];
+    int at = 0;
+    if (sscanf(text, "%127s %127s %n", name, type, &at) != 2)
+        mistake(r, "`= parts NAME TYPE FIRST-LAST,...`");
+    e->kind = BODY_PARTS;
+    e->body = copy(r, name, strlen(name));
+    e->part_type = copy(r, type, strlen(type));
+    e->parts = allocate(r, ROW_PARTS * sizeof *e->parts);
+    for (const char *next = text + at; *next; e->part_count++, next += *next == ',') {
+        struct span part = {0, 0};
+        int len = 0;
+        if (e->part_count == ROW_PARTS || sscanf(next, "%zu-%zu%n", &part.first, &part.last, &len) != 2)
+            mistake(r, "parts are FIRST-LAST,... and not too many");
+        e->parts[e->part_count] = part;
+        next += len;
+    }
+}
+
 static void read_body(struct reading *r, const char *text)
 {
     struct expectation *e = latest(r);
@@ -200,6 +221,8 @@ static void read_body(struct reading *r, const char *text)
         e->kind = BODY_TEXT;
         e->body = copy(r, r->expanded, r->expanded_len);
         e->body_len = r->expanded_len;
+    } else if (strncmp(text, "parts ", 6) == 0) {
+        read_parts(r, e, text + 6);
     } else if (sscanf(text, "file %127s %zu-%zu", name, &e->first, &e->last) >= 1) {
         e->kind = BODY_FILE;
         e->body = copy(r, name, strlen(name));
@@ -320,6 +343,8 @@ static void free_row(struct row *row)
             free(e->fields[j].pattern);
         }
         free(e->body);
+        free(e->parts);
+        free(e->part_type);
     }
     free(row->sentence);
     free(row->bytes);

@@ -15,8 +15,9 @@
  *
  * Bytes: \r \n \t \\ \xHH; \{ab*3} is ababab; \{etag NAME} is that file's entity tag; a line that ends in a lone \ has
  * no CRLF behind it. A row with several requests expects as many responses. `<? 100` may come or not. Bodies: `=
- * "text"` (with escapes), `= file NAME`, `= file NAME FIRST-LAST`, `= page` (a short HTML error page), `= none` (no
- * body follows the head, whatever its Content-Length). Without such a line any body will do. Time: `~ 300` pauses so
+ * "text"` (with escapes), `= file NAME`, `= file NAME FIRST-LAST`, `= parts NAME TYPE FIRST-LAST,...` (these parts of
+ * the file as multipart/byteranges, each of that type), `= page` (a short HTML error page), `= none` (no body follows
+ * the head, whatever its Content-Length). Without such a line any body will do. Time: `~ 300` pauses so
  * many milliseconds between what stands before and after; `~ fin` says that we won't send more; `~ reset` breaks the
  * connection. Ends: `. open` (where a row doesn't say), `. closed`, `. closed 800-3000` (so many milliseconds after our
  * last byte), `. either`.
@@ -28,22 +29,30 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-enum body_kind { BODY_ANY = 1, BODY_NONE, BODY_TEXT, BODY_FILE, BODY_PAGE };
+enum body_kind { BODY_ANY = 1, BODY_NONE, BODY_TEXT, BODY_FILE, BODY_PARTS, BODY_PAGE };
 
 struct field_rule {
     bool absent;
     char *name, *pattern;
 };
 
-enum { ROW_FIELDS = 16, ROW_EXPECTED = 8, ROW_STOPS = 8 };
+enum { ROW_FIELDS = 16, ROW_EXPECTED = 8, ROW_STOPS = 8, ROW_PARTS = 64 };
+
+/* Bytes of a file, both ends included. */
+struct span {
+    size_t first, last;
+};
 
 struct expectation {
     int status;
     bool optional;
     enum body_kind kind;
-    char *body; /* BODY_TEXT: its bytes; BODY_FILE: the file's name */
+    char *body; /* BODY_TEXT: its bytes; BODY_FILE, BODY_PARTS: the file's name */
     size_t body_len;
     size_t first, last; /* of the file; last is 0 for the whole of it */
+    struct span *parts; /* of the file */
+    int part_count;
+    char *part_type; /* the media type of each */
     struct field_rule fields[ROW_FIELDS];
     int field_count;
 };

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 struct text_file {
@@ -166,9 +167,9 @@ char *site_read(const struct site *site, const char *name, size_t *size)
     return bytes;
 }
 
-static void set_changed(const char *path)
+static void set_changed(const char *path, time_t second)
 {
-    struct timespec at[2] = {{SITE_CHANGED, 0}, {SITE_CHANGED, 0}};
+    struct timespec at[2] = {{second, 0}, {second, 0}};
     utimensat(AT_FDCWD, path, at, AT_SYMLINK_NOFOLLOW);
 }
 
@@ -183,7 +184,7 @@ static void build_files(struct site *site)
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         site_write(site, texts[i].name, texts[i].text);
         site_path(site, texts[i].name, path);
-        set_changed(path);
+        set_changed(path, SITE_CHANGED);
     }
     static const struct {
         const char *name;
@@ -193,7 +194,26 @@ static void build_files(struct site *site)
     for (size_t i = 0; i < sizeof patterns / sizeof *patterns; i++) {
         site_write_pattern(site, patterns[i].name, patterns[i].size);
         site_path(site, patterns[i].name, path);
-        set_changed(path);
+        set_changed(path, SITE_CHANGED);
+    }
+}
+
+/* Files whose dates say nothing. */
+static void build_undated(struct site *site)
+{
+    const struct {
+        const char *name, *text;
+        time_t second;
+    } files[] = {
+        {"tomorrow.txt", "not yet\n", time(NULL) + 86400},
+        {"epoch.txt", "built\n", 0},
+        {"epoch-1.txt", "built\n", 1},
+    };
+    char path[SITE_PATH_MAX];
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        site_write(site, files[i].name, files[i].text);
+        site_path(site, files[i].name, path);
+        set_changed(path, files[i].second);
     }
 }
 
@@ -237,6 +257,7 @@ void site_build(struct site *site)
     snprintf(outside, sizeof outside, "%s/outside.txt", site->place);
     write_file(outside, "outside, never to be served\n", 28);
     build_files(site);
+    build_undated(site);
     build_links(site);
     build_specials(site);
 }
