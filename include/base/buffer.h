@@ -65,6 +65,9 @@ int buffer_reserve(struct buffer *b, size_t len);
 /* Appends a copy of the bytes. 0, or -1 with errno ENOMEM and nothing appended. */
 int buffer_append(struct buffer *b, struct slice bytes);
 
+/* Appends copies of all the pieces, one behind the other. 0, or -1 with errno ENOMEM and nothing appended. */
+int buffer_append_all(struct buffer *b, const struct slice *pieces, size_t count);
+
 /* Forgets the first `len` bytes, at most buffer_length(). Keeps the memory. */
 static inline void buffer_consume(struct buffer *b, size_t len)
 {

@@ -36,6 +36,9 @@ bool slice_equal_fold(struct slice a, struct slice b);
 /* Does `whole` begin with `start`? */
 bool slice_starts_with(struct slice whole, struct slice start);
 
+/* The bytes of a row of slices. */
+size_t slices_length(const struct slice *slices, size_t count);
+
 /* Without the spaces and tabs at both ends (OWS, RFC 9110 5.6.3). */
 struct slice slice_trim(struct slice s);
 

@@ -20,11 +20,15 @@ static inline void fields_init(struct fields *fields, struct request *request)
  * an HTTP status: 400, 417, 501. */
 int fields_take(struct fields *fields, struct slice name, struct slice value);
 
+/* No more fields: draws the conclusions. 0, 400, or 501. */
+int fields_finish(struct fields *fields);
+
 /* Cuts the first line off *lines, which are a complete head's (request->fields): the next field's name, and its value
  * trimmed. False when there is none. */
 bool field_next(struct slice *lines, struct slice *name, struct slice *value);
 
-/* No more fields: draws the conclusions. 0, 400, or 501. */
-int fields_finish(struct fields *fields);
+/* Cuts lines off up to and with the next field of this name, in any case: its value, trimmed. False when there is none:
+ * *lines is then empty. */
+bool field_next_named(struct slice *lines, struct slice name, struct slice *value);
 
 #endif

@@ -5,7 +5,7 @@
  * same place: a ready-made head is brought up to date by overwriting DATE_LEN bytes at head_date_offset().
  *
  * The functions return 0, or -1 with errno ENOMEM from the buffer. No value may hold CR or LF: ours never do, and what
- * comes from a request is percent-encoded before it gets here.
+ * comes from a request is percent-encoded before it gets here, or was let through as visible ASCII (scan_target()).
  */
 #ifndef SHUNT_HTTP_HEAD_H
 #define SHUNT_HTTP_HEAD_H

@@ -75,6 +75,12 @@ enum {
     REPEATED_ACCEPT_ENCODING = 1 << 6,
 };
 
+/* Whether the field of a bit came more than once. */
+static inline bool request_repeats(const struct request *request, uint32_t bit)
+{
+    return (request->repeated & bit) != 0;
+}
+
 enum request_result {
     REQUEST_COMPLETE = 1, /* *length is the head's length: the body, or the next request, begins there */
     REQUEST_PARTIAL,      /* all well so far, more bytes needed */

@@ -51,3 +51,12 @@ int buffer_append(struct buffer *b, struct slice bytes)
     buffer_extend(b, bytes.len);
     return 0;
 }
+
+int buffer_append_all(struct buffer *b, const struct slice *pieces, size_t count)
+{
+    if (buffer_reserve(b, slices_length(pieces, count)) < 0)
+        return -1;
+    for (size_t i = 0; i < count; i++)
+        buffer_append(b, pieces[i]); /* there is room */
+    return 0;
+}

@@ -20,6 +20,14 @@ bool slice_starts_with(struct slice whole, struct slice start)
     return whole.len >= start.len && slice_equal((struct slice){whole.at, start.len}, start);
 }
 
+size_t slices_length(const struct slice *slices, size_t count)
+{
+    size_t len = 0;
+    for (size_t i = 0; i < count; i++)
+        len += slices[i].len;
+    return len;
+}
+
 static bool is_blank(char c)
 {
     return c == ' ' || c == '\t';

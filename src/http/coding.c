@@ -79,10 +79,9 @@ static void read_list(struct slice list, struct reading *reading)
 
 static void read_lines(struct slice lines, struct reading *reading)
 {
-    struct slice name, value;
-    while (field_next(&lines, &name, &value))
-        if (slice_equal_fold(name, SLICE("accept-encoding")))
-            read_list(value, reading);
+    struct slice value;
+    while (field_next_named(&lines, SLICE("accept-encoding"), &value))
+        read_list(value, reading);
 }
 
 static int conclude(const struct reading *reading, int coding)
@@ -100,7 +99,7 @@ struct coding_weights coding_read(const struct request *request)
     struct coding_weights weights;
     for (int i = 0; i < NAMES; i++)
         reading.of[i] = NOT_NAMED;
-    if (request->repeated & REPEATED_ACCEPT_ENCODING)
+    if (request_repeats(request, REPEATED_ACCEPT_ENCODING))
         read_lines(request->fields, &reading);
     else
         read_list(request->accept_encoding, &reading);

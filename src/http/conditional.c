@@ -88,16 +88,10 @@ static enum outcome search_line(struct search *search, struct slice line)
 static enum outcome search_lines(struct search *search, struct slice lines, struct slice field)
 {
     enum outcome outcome = OUTCOME_FALSE;
-    struct slice name, value;
-    while (outcome == OUTCOME_FALSE && field_next(&lines, &name, &value))
-        if (slice_equal_fold(name, field))
-            outcome = search_line(search, value);
+    struct slice value;
+    while (outcome == OUTCOME_FALSE && field_next_named(&lines, field, &value))
+        outcome = search_line(search, value);
     return outcome;
-}
-
-static bool is_repeated(const struct request *request, uint32_t bit)
-{
-    return (request->repeated & bit) != 0;
 }
 
 /* Whether a list is "*" or has the tag. One without any tag can't be meant. */
@@ -105,7 +99,7 @@ static enum outcome match(const struct request *request, struct slice field, uin
                           struct search search)
 {
     enum outcome outcome;
-    if (is_repeated(request, bit))
+    if (request_repeats(request, bit))
         outcome = search_lines(&search, request->fields, field);
     else if (slice_equal(value, SLICE("*")))
         return OUTCOME_TRUE;
@@ -130,7 +124,7 @@ static bool precondition_fails(const struct request *request, const struct valid
     if (request->if_match.at != NULL)
         return match(request, SLICE("if-match"), REPEATED_IF_MATCH, request->if_match,
                      (struct search){.etag = validators->etag}) == OUTCOME_FALSE;
-    if (request->if_unmodified_since.at == NULL || is_repeated(request, REPEATED_IF_UNMODIFIED_SINCE))
+    if (request->if_unmodified_since.at == NULL || request_repeats(request, REPEATED_IF_UNMODIFIED_SINCE))
         return false;
     return unmodified_since(request->if_unmodified_since, validators, now, INT64_MAX) == OUTCOME_FALSE;
 }
@@ -141,7 +135,7 @@ static bool client_has_it(const struct request *request, const struct validators
     if (request->if_none_match.at != NULL)
         return match(request, SLICE("if-none-match"), REPEATED_IF_NONE_MATCH, request->if_none_match,
                      (struct search){.etag = validators->etag, .weakly = true}) == OUTCOME_TRUE;
-    if (request->if_modified_since.at == NULL || is_repeated(request, REPEATED_IF_MODIFIED_SINCE))
+    if (request->if_modified_since.at == NULL || request_repeats(request, REPEATED_IF_MODIFIED_SINCE))
         return false;
     return unmodified_since(request->if_modified_since, validators, now, now) == OUTCOME_TRUE;
 }
@@ -167,7 +161,7 @@ bool conditional_range_applies(const struct request *request, const struct valid
     struct tag tag;
     if (value.at == NULL)
         return true;
-    if (is_repeated(request, REPEATED_IF_RANGE))
+    if (request_repeats(request, REPEATED_IF_RANGE))
         return false;
     if (cut_tag(&value, &tag))
         return value.len == 0 && !tag.weak && slice_equal(tag.opaque, validators->etag);

@@ -269,6 +269,17 @@ int fields_take(struct fields *fields, struct slice name, struct slice value)
     return 0;
 }
 
+int fields_finish(struct fields *fields)
+{
+    struct request *request = fields->request;
+    if (request->minor > 0 && !fields->host)
+        return 400;
+    if (fields->transfer_encoding && !request->chunked)
+        return 501;
+    request->keep_alive = !fields->close && (request->minor > 0 || fields->keep_alive);
+    return 0;
+}
+
 bool field_next(struct slice *lines, struct slice *name, struct slice *value)
 {
     const char *colon = memchr(lines->at, ':', lines->len);
@@ -282,13 +293,11 @@ bool field_next(struct slice *lines, struct slice *name, struct slice *value)
     return true;
 }
 
-int fields_finish(struct fields *fields)
+bool field_next_named(struct slice *lines, struct slice name, struct slice *value)
 {
-    struct request *request = fields->request;
-    if (request->minor > 0 && !fields->host)
-        return 400;
-    if (fields->transfer_encoding && !request->chunked)
-        return 501;
-    request->keep_alive = !fields->close && (request->minor > 0 || fields->keep_alive);
-    return 0;
+    struct slice found;
+    while (field_next(lines, &found, value))
+        if (slice_equal_fold(found, name))
+            return true;
+    return false;
 }

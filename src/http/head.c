@@ -15,33 +15,20 @@ static struct slice print_number(uint64_t number, char digits[NUMBER_MAX])
     return (struct slice){at, (size_t)(digits + NUMBER_MAX - at)};
 }
 
-/* Appends all parts, or none. */
-static int append_parts(struct buffer *out, const struct slice *parts, size_t count)
-{
-    size_t len = 0;
-    for (size_t i = 0; i < count; i++)
-        len += parts[i].len;
-    if (buffer_reserve(out, len) < 0)
-        return -1;
-    for (size_t i = 0; i < count; i++)
-        buffer_append(out, parts[i]); /* there is room */
-    return 0;
-}
-
 int head_begin(struct buffer *out, int status, const char *date, const struct head_rules *rules)
 {
-    const struct slice parts[] = {
+    const struct slice pieces[] = {
         status_line(status), SLICE("Date: "),
         {date, DATE_LEN},    rules->server.len > 0 ? SLICE("\r\nServer: ") : SLICE(""),
         rules->server,       SLICE("\r\n"),
     };
-    return append_parts(out, parts, sizeof parts / sizeof *parts);
+    return buffer_append_all(out, pieces, sizeof pieces / sizeof *pieces);
 }
 
 int head_field(struct buffer *out, struct slice name, struct slice value)
 {
-    const struct slice parts[] = {name, SLICE(": "), value, SLICE("\r\n")};
-    return append_parts(out, parts, sizeof parts / sizeof *parts);
+    const struct slice pieces[] = {name, SLICE(": "), value, SLICE("\r\n")};
+    return buffer_append_all(out, pieces, sizeof pieces / sizeof *pieces);
 }
 
 int head_type(struct buffer *out, struct slice type, const struct head_rules *rules)
@@ -66,13 +53,13 @@ int head_content_range(struct buffer *out, uint64_t first, uint64_t length, uint
     const struct slice start = SLICE("Content-Range: bytes "), slash = SLICE("/"), crlf = SLICE("\r\n");
     if (length == 0) {
         const struct slice none[] = {start, SLICE("*"), slash, print_number(size, c), crlf};
-        return append_parts(out, none, sizeof none / sizeof *none);
+        return buffer_append_all(out, none, sizeof none / sizeof *none);
     }
     const struct slice some[] = {
         start, print_number(first, a), SLICE("-"), print_number(first + length - 1, b),
         slash, print_number(size, c),  crlf,
     };
-    return append_parts(out, some, sizeof some / sizeof *some);
+    return buffer_append_all(out, some, sizeof some / sizeof *some);
 }
 
 int head_end(struct buffer *out)

@@ -56,26 +56,6 @@ static struct text text_of_end(const struct multipart *multipart)
     return (struct text){.pieces = {SLICE("\r\n--"), boundary_of(multipart), SLICE("--\r\n")}};
 }
 
-/* ---- what is done with them */
-
-static size_t text_length(const struct text *text)
-{
-    size_t len = 0;
-    for (int i = 0; i < PIECES_MAX; i++)
-        len += text->pieces[i].len;
-    return len;
-}
-
-/* All of it, or nothing. */
-static int put_text(struct buffer *out, const struct text *text)
-{
-    if (buffer_reserve(out, text_length(text)) < 0)
-        return -1;
-    for (int i = 0; i < PIECES_MAX; i++)
-        buffer_append(out, text->pieces[i]); /* there is room */
-    return 0;
-}
-
 /* ---- the interface */
 
 void multipart_init(struct multipart *multipart, struct slice type, uint64_t size, uint64_t nonce)
@@ -93,29 +73,29 @@ void multipart_init(struct multipart *multipart, struct slice type, uint64_t siz
 int multipart_put_type(const struct multipart *multipart, struct buffer *out)
 {
     struct text text = text_of_type(multipart);
-    return put_text(out, &text);
+    return buffer_append_all(out, text.pieces, PIECES_MAX);
 }
 
 int multipart_put_part(const struct multipart *multipart, struct range range, struct buffer *out)
 {
     struct text text;
     make_part(&text, multipart, range);
-    return put_text(out, &text);
+    return buffer_append_all(out, text.pieces, PIECES_MAX);
 }
 
 int multipart_put_end(const struct multipart *multipart, struct buffer *out)
 {
     struct text text = text_of_end(multipart);
-    return put_text(out, &text);
+    return buffer_append_all(out, text.pieces, PIECES_MAX);
 }
 
 uint64_t multipart_length(const struct multipart *multipart, const struct ranges *ranges)
 {
     struct text text = text_of_end(multipart);
-    uint64_t length = text_length(&text);
+    uint64_t length = slices_length(text.pieces, PIECES_MAX);
     for (uint32_t i = 0; i < ranges->count; i++) {
         make_part(&text, multipart, ranges->at[i]);
-        length += text_length(&text) + ranges->at[i].length;
+        length += slices_length(text.pieces, PIECES_MAX) + ranges->at[i].length;
     }
     return length;
 }

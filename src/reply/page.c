@@ -32,20 +32,13 @@ int page_put(struct buffer *out, int status)
     char number[4];
     struct slice pieces[PIECES];
     pieces_of(status, number, pieces);
-    if (buffer_reserve(out, page_length(status)) < 0)
-        return -1;
-    for (int i = 0; i < PIECES; i++)
-        buffer_append(out, pieces[i]); /* there is room */
-    return 0;
+    return buffer_append_all(out, pieces, PIECES);
 }
 
 size_t page_length(int status)
 {
     char number[4];
     struct slice pieces[PIECES];
-    size_t length = 0;
     pieces_of(status, number, pieces);
-    for (int i = 0; i < PIECES; i++)
-        length += pieces[i].len;
-    return length;
+    return slices_length(pieces, PIECES);
 }

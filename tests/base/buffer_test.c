@@ -124,6 +124,35 @@ static void appending_nothing_is_fine(void **state)
     buffer_fini(&b);
 }
 
+static void pieces_stand_one_behind_the_other_and_behind_what_waits(void **state)
+{
+    (void)state;
+    const struct slice pieces[] = {SLICE("b"), SLICE(""), {NULL, 0}, SLICE("c\0d"), SLICE("e")};
+    struct buffer b;
+    buffer_init(&b);
+    assert_int_equal(buffer_append(&b, SLICE("a")), 0);
+    assert_int_equal(buffer_append_all(&b, pieces, sizeof pieces / sizeof *pieces), 0);
+    assert_true(slice_equal(buffer_bytes(&b), SLICE("abc\0de")));
+    assert_int_equal(buffer_append_all(&b, NULL, 0), 0);
+    assert_int_equal(buffer_length(&b), 6);
+    buffer_fini(&b);
+}
+
+static void pieces_that_are_too_large_together_are_refused_all(void **state)
+{
+    (void)state;
+    static const char byte;
+    const struct slice pieces[] = {SLICE("b"), {&byte, BUFFER_MAX - 1}};
+    struct buffer b;
+    buffer_init(&b);
+    assert_int_equal(buffer_append(&b, SLICE("a")), 0);
+    errno = 0;
+    assert_int_equal(buffer_append_all(&b, pieces, sizeof pieces / sizeof *pieces), -1);
+    assert_int_equal(errno, ENOMEM);
+    assert_true(slice_equal(buffer_bytes(&b), SLICE("a")));
+    buffer_fini(&b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -134,6 +163,8 @@ int main(void)
         cmocka_unit_test(what_is_cut_out_leaves_what_stands_before_and_behind),
         cmocka_unit_test(cutting_nothing_out_of_no_memory_is_fine),
         cmocka_unit_test(appending_nothing_is_fine),
+        cmocka_unit_test(pieces_stand_one_behind_the_other_and_behind_what_waits),
+        cmocka_unit_test(pieces_that_are_too_large_together_are_refused_all),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

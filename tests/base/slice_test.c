@@ -39,6 +39,15 @@ static void a_start_is_no_longer_than_the_whole(void **state)
     assert_false(slice_starts_with(SLICE("by"), SLICE("bytes=")));
 }
 
+static void a_row_of_slices_is_as_long_as_they_are_together(void **state)
+{
+    (void)state;
+    const struct slice slices[] = {SLICE("a"), {NULL, 0}, SLICE("b\0c"), SLICE("")};
+    assert_int_equal(slices_length(slices, 4), 4);
+    assert_int_equal(slices_length(slices, 1), 1);
+    assert_int_equal(slices_length(NULL, 0), 0);
+}
+
 static void white_space_at_the_ends_is_trimmed(void **state)
 {
     (void)state;
@@ -84,9 +93,12 @@ static void a_list_is_cut_at_its_commas(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(slices_are_equal_byte_by_byte),       cmocka_unit_test(folding_knows_ascii_letters_only),
-        cmocka_unit_test(a_start_is_no_longer_than_the_whole), cmocka_unit_test(white_space_at_the_ends_is_trimmed),
+        cmocka_unit_test(slices_are_equal_byte_by_byte),
+        cmocka_unit_test(folding_knows_ascii_letters_only),
+        cmocka_unit_test(a_start_is_no_longer_than_the_whole),
+        cmocka_unit_test(white_space_at_the_ends_is_trimmed),
         cmocka_unit_test(a_list_is_cut_at_its_commas),
+        cmocka_unit_test(a_row_of_slices_is_as_long_as_they_are_together),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
