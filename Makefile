@@ -3,7 +3,8 @@
 #   make run  [ROOT=DIR] [OPTIONS='--listen 8081']   builds, and serves the sample site (or DIR) on http://127.0.0.1:8080
 #   make test              installs what the tests need where it is missing, and runs them all
 #
-# make · make install DESTDIR= PREFIX= · make bench [QUICK=1] · make bench-models [QUICK=1] · make floors · make format · make soak · make clean
+# make · make install DESTDIR= PREFIX= · make floors · make format · make soak · make clean
+# make bench [QUICK=1] · make bench-models [QUICK=1] · make bench-parse
 # make SANITIZE=address,undefined · make SANITIZE=thread   (built into build/<what>/)
 # V=1 shows the commands.
 
@@ -52,7 +53,7 @@ OBJECTS := $(SOURCES:src/%.c=$(BUILD)/obj/%.o)
 TESTS   := $(patsubst tests/%.c,$(BUILD)/tests/%,$(sort $(wildcard $(FLOORS:%=tests/%/*_test.c))))
 HELPERS := $(patsubst tests/lib/%.c,$(BUILD)/tests/lib/%.o,$(sort $(wildcard tests/lib/*.c)))
 
-.PHONY: all run test bench bench-models floors format install clean soak unit sources
+.PHONY: all run test bench bench-models bench-parse floors format install clean soak unit sources
 
 all: $(BUILD)/shunt
 
@@ -114,6 +115,9 @@ bench: all
 bench-models: all
 	bench/models $(if $(QUICK),--quick)
 	bench/options $(if $(QUICK),--quick)
+
+bench-parse:
+	bench/parse
 
 floors:
 	tests/floors $(FLOORS)
