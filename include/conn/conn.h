@@ -71,21 +71,17 @@ struct conn {
     bool lingering; /* when closing: the peer may be sending still, so it ends by PHASE_LINGER */
     bool refused;   /* over the limit of connections: its answer is 503 */
     bool looked_up; /* conn_block has been here: `found` is its outcome, NULL when there were no descriptors */
-    bool uploaded;  /* that body has come to its end */
-    bool cold;      /* the next bytes of the body aren't in memory */
+    bool cold;      /* the next bytes of `rest` aren't in memory */
     bool parked;    /* stands silent in a poller of several threads, to be armed again */
 
-    struct buffer in;   /* read, not yet answered */
-    struct buffer out;  /* answered, not yet sent */
-    struct body upload; /* the body of the first request in `in`, of which that holds the head alone */
-    uint32_t requests;  /* answered */
+    struct buffer in;  /* read, not yet answered */
+    struct buffer out; /* answered, not yet sent */
+    struct body body;  /* of the first request in `in`, which then holds its head alone */
+    uint32_t requests; /* answered */
     struct entry *found;
 
-    /* The rest of the body that follows `out`: a reference to its entry, or NULL. */
-    struct entry *body;
-    uint64_t body_offset, body_length;
-    struct parts *parts; /* what follows that, of a reply in several parts; owned, or NULL */
-    uint64_t hot_upto;   /* the body's file is in memory up to this offset, as far as we know */
+    struct span rest;  /* follows `out`: what is to be sent from a file, or from memory that is shared */
+    uint64_t hot_upto; /* its file is in the page cache up to this offset, as far as we know */
     struct conn_record *record;
 };
 

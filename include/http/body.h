@@ -7,7 +7,7 @@
  * erred.)
  *
  * The chunked coding is read as narrowly as its grammar allows: hexadecimal digits without sign or prefix, at most 16
- * of them; white space only before the semicolon of an extension and around its "="; extensions that are well formed;
+ * of them; white space only around the semicolon of an extension and its "="; extensions that are well formed;
  * CRLF, never a bare LF; trailers that are well-formed fields, which are forgotten, and none that could pass for one of
  * the head's Content-Length, Transfer-Encoding, Host or Authorization.
  */
@@ -43,14 +43,12 @@ static inline bool body_is_expected(const struct request *request)
 /* Begins to read the body of a request that has one, of `max` bytes of data at most. */
 void body_begin(struct body *body, const struct request *request, uint64_t max);
 
-/* Whether one is being read. */
-static inline bool body_is_open(const struct body *body)
-{
-    return body->state != 0;
-}
+/* Whether one is being read, and whether it has come to its end. */
+bool body_is_open(const struct body *body);
+bool body_has_ended(const struct body *body);
 
-/* Reads on in `bytes`, which follow those given before; *used of them were the body's. After BODY_DONE no body is being
- * read. What comes out doesn't depend on how the bytes were cut. */
+/* Reads on in `bytes`, which follow those given before; *used of them were the body's: up to its end, or up to the byte
+ * that breaks it. What comes out doesn't depend on how the bytes were cut. The body is open. */
 enum body_result body_read(struct body *body, struct slice bytes, size_t *used);
 
 #endif

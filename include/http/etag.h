@@ -14,7 +14,7 @@
 
 enum { ETAG_MAX = 48 }; /* two quotes, a letter, a sign, 16 + 8 + 16 digits, two separators, and some */
 
-/* Writes the tag with its quotes into `out` (room for ETAG_MAX bytes, no NUL); its length. By the time of the last
+/* Writes the tag with its quotes into `out` (room for ETAG_MAX bytes); its length. By the time of the last
  * modification, and by that of the last change. */
 size_t etag_format(int64_t seconds, uint32_t nanoseconds, uint64_t size, char *out);
 size_t etag_format_changed(int64_t seconds, uint32_t nanoseconds, uint64_t size, char *out);

@@ -13,7 +13,7 @@
 #include "files/docroot.h"
 #include "http/date.h"
 #include "http/request.h"
-#include "reply/parts.h"
+#include "reply/span.h"
 
 enum {
     REPLY_COPY_MAX = 16384,             /* bytes: a body up to this is copied behind its head, a larger one is a span */
@@ -34,12 +34,7 @@ struct replier {
 struct reply {
     int status;
     uint64_t body_bytes; /* of the whole body, for the log */
-
-    /* The part of the body that was not appended: `length` bytes of the entry from `offset`. The reference is the
-     * receiver's. NULL when there is none. */
-    struct entry *entry;
-    uint64_t offset, length;
-    struct parts *parts; /* what follows that, of a body in several parts; the receiver's, or NULL */
+    struct span rest;    /* of the body, what was not appended; the receiver's */
 };
 
 enum reply_outcome {

@@ -11,16 +11,16 @@ enum {
 /* Reads the body's next window into the page cache. */
 static enum stage warm_body(struct conn *c, struct conn_env *env)
 {
-    uint64_t length = c->body_length < WARM_WINDOW ? c->body_length : WARM_WINDOW;
+    uint64_t length = c->rest.length < WARM_WINDOW ? c->rest.length : WARM_WINDOW;
     active_leave(env->active);
-    int warmed = entry_warm(c->body, c->body_offset, length);
+    int warmed = entry_warm(c->rest.entry, c->rest.offset, length);
     active_enter(env->active);
     if (warmed < 0) {
         if (log_gate_opens(&env->gate, env->clock.now_ms))
-            log_errno(LOG_LEVEL_ERROR, "read %s", c->body->path);
+            log_errno(LOG_LEVEL_ERROR, "read %s", c->rest.entry->path);
         return STAGE_CLOSE;
     }
-    c->hot_upto = c->body_offset + length;
+    c->hot_upto = c->rest.offset + length;
     c->cold = false;
     conn_enter(c, env, PHASE_REPLY);
     return STAGE_WRITE;
@@ -45,7 +45,7 @@ static enum stage look_up(struct conn *c, struct conn_env *env)
 
 enum stage conn_block(struct conn *c, struct conn_env *env)
 {
-    enum stage next = c->body_length > 0 ? warm_body(c, env) : look_up(c, env);
+    enum stage next = c->rest.length > 0 ? warm_body(c, env) : look_up(c, env);
     conn_env_tick(env); /* a disk's time has passed: the next deadline counts from now */
     return next;
 }

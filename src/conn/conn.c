@@ -17,14 +17,12 @@ void conn_open(struct conn *c, int fd, const struct socket_peer *peer, uint16_t 
 
 void conn_fini(struct conn *c, struct conn_env *env)
 {
-    record_end(env, c, c->body_length + (c->parts == NULL ? 0 : c->parts->left));
+    record_end(env, c, span_left(&c->rest));
     buffer_fini(&c->in);
     buffer_fini(&c->out);
     entry_drop(c->found);
-    entry_drop(c->body);
-    parts_free(c->parts);
-    c->found = c->body = NULL;
-    c->parts = NULL;
+    span_drop(&c->rest);
+    c->found = NULL;
 }
 
 uint32_t conn_interest(const struct conn *c, enum stage next)

@@ -4,6 +4,12 @@
  * All complete requests that one recv() brought are answered before anything is sent, as long as the replies are small;
  * a body that isn't takes what was gathered before it along. The loop ends when the bytes do, or when something has to
  * be waited for: then what is unread moves into the connection's own buffer, and the next stage is what is waited for.
+ *
+ * A request with a body is answered when that has come to its end:
+ *
+ *     head | some of its body           is read and dropped; the head stays, to wait for more
+ *     head | the body's end | more      is cut out from between
+ *     head | more                       is parsed once more, and now answered
  */
 #include "conn/steps.h"
 
@@ -11,9 +17,9 @@
 
 /* How the loop over requests goes on. */
 enum step {
-    STEP_NEXT = 1, /* look for another request */
-    STEP_WAIT,     /* the bytes end here */
-    STEP_LEAVE,    /* the connection's next stage is decided: *next */
+    STEP_PARSE = 1, /* look at what stands at the front now */
+    STEP_WAIT,      /* the bytes end here */
+    STEP_LEAVE,     /* the connection's next stage is decided: *next */
 };
 
 /* One call of conn_read. */
@@ -22,8 +28,10 @@ struct reading {
     struct conn_env *env;
     struct buffer *in, *out; /* the thread's */
     struct conn_turn turn;
-    uint64_t body_from; /* where in its file the body being sent begins */
-    bool answered;      /* a request was */
+    size_t head_len;   /* while a request's body is being read: of its head, at the front of `in` */
+    uint64_t run_from; /* where in its file the body being sent begins, */
+    bool one_run;      /* which is one run of it, so that what was seen in the page cache is one, too */
+    bool answered;     /* a request was */
     enum stage next;
 };
 
@@ -51,11 +59,11 @@ static enum step leave_to_send(struct reading *r)
 /* Sends all that was gathered. */
 static enum step send_gathered(struct reading *r)
 {
-    if (r->env->sends_later && (buffer_length(r->out) > 0 || r->c->body != NULL))
+    if (r->env->sends_later && (buffer_length(r->out) > 0 || r->c->rest.entry != NULL))
         return leave_to_send(r);
     enum io io = conn_send(r->c, r->env, r->out, &r->turn);
-    if (r->c->body != NULL && r->c->parts == NULL)
-        entry_note_hot(r->c->body, r->body_from, r->c->hot_upto, r->env->clock.now_ms);
+    if (r->c->rest.entry != NULL && r->one_run)
+        entry_note_hot(r->c->rest.entry, r->run_from, r->c->hot_upto, r->env->clock.now_ms);
     switch (io) {
     case IO_AGAIN:
         r->c->lingering = true;
@@ -66,7 +74,7 @@ static enum step send_gathered(struct reading *r)
         break;
     }
     conn_finish_reply(r->c, r->env);
-    return STEP_NEXT;
+    return STEP_PARSE;
 }
 
 /* No further request is read from this connection. */
@@ -75,7 +83,7 @@ static enum step last_reply(struct reading *r)
     r->c->closing = true;
     buffer_clear(r->in);
     enum step step = send_gathered(r);
-    if (step != STEP_NEXT)
+    if (step != STEP_PARSE)
         return step;
     return leave(r, conn_end(r->c, r->env, &r->turn));
 }
@@ -112,7 +120,7 @@ static enum step refuse(struct reading *r, const struct request *request, int st
 static enum step leave_to_block(struct reading *r)
 {
     enum step sent = send_gathered(r);
-    if (sent != STEP_NEXT)
+    if (sent != STEP_PARSE)
         return sent;
     if (!keep_unread(r, true))
         return leave(r, STAGE_CLOSE);
@@ -121,43 +129,55 @@ static enum step leave_to_block(struct reading *r)
 }
 
 /* Whether the request's body is to be read before the request is answered: unless its sender holds it back until it
- * hears of us. It gets the final answer at once (RFC 9110 10.1.1); nobody can tell then whether the body still comes,
- * so that nothing is read behind such a request. */
+ * hears of us. It gets the final answer at once (RFC 9110 10.1.1). */
 static bool wants_body(const struct request *request)
 {
     return body_is_expected(request) && !request->expect_continue;
 }
 
-/* Reads on in the request's body, and takes what it reads out from behind the head. */
-static enum step read_body(struct reading *r, const struct request *request, size_t head_len)
+/* Nobody can tell whether the body still comes: nothing can be read behind such a request. */
+static bool body_may_come(const struct conn *c, const struct request *request)
 {
-    struct conn *c = r->c;
+    return body_is_expected(request) && !body_has_ended(&c->body);
+}
+
+/* Refuses the request whose body is being read. */
+static enum step refuse_body(struct reading *r, int status)
+{
+    struct request request;
+    size_t length;
+    int ignored;
+    request_parse(buffer_bytes(r->in), &r->env->limits->request, &request, &length, &ignored);
+    return refuse(r, &request, status);
+}
+
+/* Reads on in the body, which follows the head. */
+static enum step read_body(struct reading *r)
+{
     struct slice bytes = buffer_bytes(r->in);
     size_t used;
-    if (!body_is_open(&c->upload))
-        body_begin(&c->upload, request, r->env->limits->body_max);
-    switch (body_read(&c->upload, (struct slice){bytes.at + head_len, bytes.len - head_len}, &used)) {
+    switch (body_read(&r->c->body, (struct slice){bytes.at + r->head_len, bytes.len - r->head_len}, &used)) {
     case BODY_INVALID:
-        return refuse(r, request, 400);
+        return refuse_body(r, 400);
     case BODY_TOO_LARGE:
-        return refuse(r, request, 413);
+        return refuse_body(r, 413);
     case BODY_TOO_MUCH_EXTRA:
-        return refuse(r, request, 431);
-    case BODY_DONE:
-        c->uploaded = true;
-        break;
+        return refuse_body(r, 431);
     case BODY_MORE:
+        buffer_truncate(r->in, r->head_len);
+        return STEP_WAIT;
+    case BODY_DONE:
         break;
     }
-    buffer_cut(r->in, head_len, used);
-    return c->uploaded ? STEP_NEXT : STEP_WAIT; /* the head has moved: it is parsed once more */
+    buffer_cut(r->in, r->head_len, used);
+    return STEP_PARSE;
 }
 
 /* Whether the connection ends after this request, whatever its sender wants. */
 static bool must_close(const struct reading *r, const struct request *request)
 {
     uint32_t most = r->env->limits->requests_max;
-    return r->env->draining || !request->keep_alive || (body_is_expected(request) && !r->c->uploaded) ||
+    return r->env->draining || !request->keep_alive || body_may_come(r->c, request) ||
            (most > 0 && r->c->requests + 1 >= most);
 }
 
@@ -168,22 +188,21 @@ static void begin_reply(struct reading *r, const struct request *request, const 
     r->answered = true;
     count(r->env, request);
     c->requests++;
-    c->uploaded = false;
-    if (reply->entry == NULL) {
+    c->body = (struct body){0};
+    if (reply->rest.entry == NULL) {
         record_now(r->env, c, request, reply->status, reply->body_bytes);
         return;
     }
     record_begin(r->env, c, request, reply->status, reply->body_bytes);
-    c->body = reply->entry;
-    c->body_offset = reply->offset;
-    c->body_length = reply->length;
-    c->parts = reply->parts;
-    r->body_from = reply->offset;
-    c->hot_upto = entry_known_hot(c->body, reply->offset, r->env->clock.now_ms);
+    c->rest = reply->rest;
+    r->run_from = c->rest.offset;
+    r->one_run = c->rest.parts == NULL;
+    c->hot_upto = entry_known_hot(c->rest.entry, c->rest.offset, r->env->clock.now_ms);
     c->cold = false;
 }
 
-static enum step answer(struct reading *r, const struct request *request, size_t head_len)
+/* What stands in the way of a request before anybody looks for its file: an HTTP status, or 0. */
+static int obstacle(struct reading *r, const struct request *request)
 {
     struct conn *c = r->c;
     bool out_of_files = c->looked_up && c->found == NULL;
@@ -191,18 +210,27 @@ static enum step answer(struct reading *r, const struct request *request, size_t
     if (out_of_files)
         docroot_shed_files(r->env->replier.docroot); /* for the next who asks */
     if (c->refused || out_of_files)
-        return refuse(r, request, 503);
-    if (request->content_length > r->env->limits->body_max)
-        return refuse(r, request, 413);
-    if (wants_body(request) && !c->uploaded)
-        return read_body(r, request, head_len);
+        return 503;
+    return request->content_length > r->env->limits->body_max ? 413 : 0;
+}
+
+static enum step answer(struct reading *r, const struct request *request, size_t head_len)
+{
+    struct conn *c = r->c;
+    int status = obstacle(r, request);
+    if (status != 0)
+        return refuse(r, request, status);
+    if (wants_body(request) && !body_has_ended(&c->body)) {
+        body_begin(&c->body, request, r->env->limits->body_max);
+        r->head_len = head_len;
+        return read_body(r);
+    }
     struct reply reply;
     struct entry *found = c->found;
+    bool last = must_close(r, request);
     c->found = NULL;
-    c->closing = must_close(r, request);
-    switch (reply_make(&r->env->replier, request, found, c->closing, r->out, &reply)) {
+    switch (reply_make(&r->env->replier, request, found, last, r->out, &reply)) {
     case REPLY_SLEEPS:
-        c->closing = false;
         return leave_to_block(r);
     case REPLY_FAILED:
         return leave(r, STAGE_CLOSE);
@@ -210,13 +238,12 @@ static enum step answer(struct reading *r, const struct request *request, size_t
         break;
     }
     /* Where the end is our idea, the client may be sending its body, or its next request, already. */
-    c->lingering =
-        (body_is_expected(request) && !c->uploaded) || request->keep_alive || buffer_length(r->in) > head_len;
+    c->lingering = request->keep_alive || body_may_come(c, request) || buffer_length(r->in) > head_len;
     begin_reply(r, request, &reply);
     buffer_consume(r->in, head_len);
-    if (c->closing)
+    if (last)
         return last_reply(r);
-    return c->body != NULL || buffer_length(r->out) >= ENV_SCRATCH ? send_gathered(r) : STEP_NEXT;
+    return c->rest.entry != NULL || buffer_length(r->out) >= ENV_SCRATCH ? send_gathered(r) : STEP_PARSE;
 }
 
 /* The turn's bytes are sent: others first, then the requests still in hand. */
@@ -232,6 +259,8 @@ static enum step next_request(struct reading *r)
 {
     if (buffer_length(r->in) == 0)
         return STEP_WAIT;
+    if (body_is_open(&r->c->body))
+        return read_body(r);
     if (r->turn.left == 0)
         return leave_for_others(r);
     struct request request;
@@ -256,7 +285,7 @@ static enum stage settle(struct reading *r)
         return r->next;
     if (!keep_unread(r, false))
         return STAGE_CLOSE;
-    enum conn_phase phase = body_is_open(&c->upload) ? PHASE_BODY : buffer_length(&c->in) > 0 ? PHASE_HEAD : PHASE_IDLE;
+    enum conn_phase phase = body_is_open(&c->body) ? PHASE_BODY : buffer_length(&c->in) > 0 ? PHASE_HEAD : PHASE_IDLE;
     /* A head or a body has one deadline for all its pieces. */
     if (r->answered || c->phase != phase)
         conn_enter(c, r->env, phase);
@@ -265,13 +294,21 @@ static enum stage settle(struct reading *r)
     return STAGE_READ;
 }
 
-static enum stage answer_all(struct conn *c, struct conn_env *env)
+/* `kept`: how many of the bytes are the connection's own; where a body is being read, the head that it belongs to. */
+static enum stage answer_all(struct conn *c, struct conn_env *env, size_t kept)
 {
-    struct reading r = {.c = c, .env = env, .in = &env->in, .out = &env->out, .turn = {env->limits->turn_bytes}};
+    struct reading r = {
+        .c = c,
+        .env = env,
+        .in = &env->in,
+        .out = &env->out,
+        .turn = {env->limits->turn_bytes},
+        .head_len = kept,
+    };
     enum step step;
     do
         step = next_request(&r);
-    while (step == STEP_NEXT);
+    while (step == STEP_PARSE);
     return step == STEP_WAIT ? settle(&r) : r.next;
 }
 
@@ -318,7 +355,8 @@ enum stage conn_read(struct conn *c, struct conn_env *env)
             return buffer_append(&c->in, fresh) < 0 ? STAGE_CLOSE : STAGE_READ;
         buffer_extend(&env->in, fresh.len);
     }
+    size_t kept = buffer_length(&c->in);
     buffer_clear(&c->in);
     c->pending = false;
-    return answer_all(c, env);
+    return answer_all(c, env, kept);
 }

@@ -18,13 +18,13 @@ static size_t smaller(uint64_t a, size_t b)
 /* How many of the next `len` bytes of the body can be sent without waiting for a disk. */
 static size_t ready_bytes(struct conn *c, const struct conn_env *env, size_t len)
 {
-    if (c->body->in_memory)
+    if (c->rest.entry->in_memory)
         return len;
-    if (c->body_offset < c->hot_upto)
-        return smaller(c->hot_upto - c->body_offset, len);
-    if (env->limits->assume_cold || !entry_is_hot(c->body, c->body_offset, len))
+    if (c->rest.offset < c->hot_upto)
+        return smaller(c->hot_upto - c->rest.offset, len);
+    if (env->limits->assume_cold || !entry_is_hot(c->rest.entry, c->rest.offset, len))
         return 0;
-    c->hot_upto = c->body_offset + len;
+    c->hot_upto = c->rest.offset + len;
     return len;
 }
 
@@ -42,15 +42,15 @@ static enum io send_both(struct conn *c, struct buffer *head, size_t body_len, s
     struct slice bytes = buffer_bytes(head);
     size_t head_sent = 0, body_sent = 0;
     enum io io;
-    if (c->body->in_memory)
-        io = sendfile_memory(c->fd, bytes.at, bytes.len, entry_body(c->body) + c->body_offset, body_len, &head_sent,
-                             &body_sent);
+    if (c->rest.entry->in_memory)
+        io = sendfile_memory(c->fd, bytes.at, bytes.len, entry_body(c->rest.entry) + c->rest.offset, body_len,
+                             &head_sent, &body_sent);
     else
-        io = sendfile_range(c->fd, bytes.at, bytes.len, c->body->fd, (off_t)c->body_offset, body_len, &head_sent,
+        io = sendfile_range(c->fd, bytes.at, bytes.len, c->rest.entry->fd, (off_t)c->rest.offset, body_len, &head_sent,
                             &body_sent);
     buffer_consume(head, head_sent);
-    c->body_offset += body_sent;
-    c->body_length -= body_sent;
+    c->rest.offset += body_sent;
+    c->rest.length -= body_sent;
     turn->left -= head_sent + body_sent;
     return io;
 }
@@ -58,7 +58,7 @@ static enum io send_both(struct conn *c, struct buffer *head, size_t body_len, s
 static enum io send_some(struct conn *c, struct conn_env *env, struct buffer *head, struct conn_turn *turn)
 {
     size_t head_len = smaller(buffer_length(head), turn->left);
-    size_t body_len = smaller(c->body_length, turn->left - head_len);
+    size_t body_len = smaller(c->rest.length, turn->left - head_len);
     if (body_len == 0)
         return send_head(c, head, head_len, turn);
     size_t ready = ready_bytes(c, env, body_len);
@@ -68,41 +68,27 @@ static enum io send_some(struct conn *c, struct conn_env *env, struct buffer *he
     return send_head(c, head, head_len, turn);
 }
 
-/* What stands before the next part goes behind the head, and its bytes become those to be sent. */
-static int begin_next_part(struct conn *c, struct buffer *head)
-{
-    struct range part = {0, 0};
-    enum parts_outcome outcome = parts_next(c->parts, head, &part);
-    if (outcome == PARTS_FAILED)
-        return -1;
-    if (outcome == PARTS_END) {
-        parts_free(c->parts);
-        c->parts = NULL;
-    }
-    c->body_offset = part.first;
-    c->body_length = part.length;
-    c->hot_upto = 0;
-    return 0;
-}
-
+/* A reply in parts goes on with the next one when a run is sent, and with what stands between. */
 static enum io send_parts(struct conn *c, struct conn_env *env, struct buffer *head, struct conn_turn *turn)
 {
     for (;;) {
         enum io io = send_some(c, env, head, turn);
-        if (io != IO_DONE || buffer_length(head) > 0 || c->body_length > 0 || c->parts == NULL)
+        if (io != IO_DONE || buffer_length(head) > 0 || c->rest.length > 0 || c->rest.parts == NULL)
             return io;
-        if (begin_next_part(c, head) < 0)
+        if (span_go_on(&c->rest, head) < 0)
             return IO_FAILED;
+        c->hot_upto = 0;
     }
 }
 
 /* The peer was promised more than there is: only closing tells it so. */
 static void tell_of_shrinking(const struct conn *c, struct conn_env *env)
 {
-    if (errno != EIO || c->body == NULL || c->body->in_memory || !log_gate_opens(&env->gate, env->clock.now_ms))
+    if (errno != EIO || c->rest.entry == NULL || c->rest.entry->in_memory ||
+        !log_gate_opens(&env->gate, env->clock.now_ms))
         return;
     log_line(LOG_LEVEL_WARNING, "%s: shorter than it was, or unreadable, while it was sent: its connection is closed",
-             c->body->path);
+             c->rest.entry->path);
 }
 
 enum io conn_send(struct conn *c, struct conn_env *env, struct buffer *head, struct conn_turn *turn)
@@ -113,7 +99,7 @@ enum io conn_send(struct conn *c, struct conn_env *env, struct buffer *head, str
         tell_of_shrinking(c, env);
     if (turn->left < before)
         conn_enter(c, env, PHASE_REPLY);
-    if (io == IO_DONE && (buffer_length(head) > 0 || c->body_length > 0))
+    if (io == IO_DONE && (buffer_length(head) > 0 || c->rest.length > 0))
         return IO_AGAIN;
     return io;
 }

@@ -29,8 +29,7 @@ enum stage conn_send_later(struct conn *c, struct conn_env *env, struct buffer *
 void conn_finish_reply(struct conn *c, struct conn_env *env)
 {
     record_end(env, c, 0);
-    entry_drop(c->body);
-    c->body = NULL;
+    span_drop(&c->rest);
 }
 
 enum stage conn_end(struct conn *c, struct conn_env *env, const struct conn_turn *turn)

@@ -14,8 +14,8 @@ enum {
     TORN_READS_MAX = 3,        /* a file that changes while it is read is read again so often, then sent from its fd */
     SAMPLE_EVERY = 128 * 1024, /* the kernel reads ahead in pieces of this size */
     WARM_CHUNK = 64 * 1024,
-    HOT_VALID_MS = 1000,     /* bytes seen in the page cache are believed to be there for so long */
-    MTIME_MEANS_NOTHING = 1, /* reproducible builds set 0 or 1: no date to tell anyone */
+    HOT_VALID_MS = 1000,        /* bytes seen in the page cache are believed to be there for so long */
+    MTIME_REPRODUCIBLE_MAX = 1, /* reproducible builds set 0 or 1: no date to tell anyone */
 };
 
 static const struct slice index_name = {"index.html", 10};
@@ -184,13 +184,13 @@ static enum loaded read_body(struct entry *entry, enum beneath_mode mode)
 /* A date that lies ahead is nothing to tell anyone either (RFC 9110 8.8.2.1), until its time has come. */
 static bool has_last_modified(struct timespec modified, time_t now)
 {
-    return modified.tv_sec > MTIME_MEANS_NOTHING && modified.tv_sec <= now;
+    return modified.tv_sec > MTIME_REPRODUCIBLE_MAX && modified.tv_sec <= now;
 }
 
 static size_t format_tag(const struct entry_identity *identity, char *tag)
 {
     struct timespec modified = identity->modified, changed = identity->changed;
-    if (modified.tv_sec < 0 || modified.tv_sec > MTIME_MEANS_NOTHING)
+    if (modified.tv_sec < 0 || modified.tv_sec > MTIME_REPRODUCIBLE_MAX)
         return etag_format(modified.tv_sec, (uint32_t)modified.tv_nsec, identity->size, tag);
     return etag_format_changed(changed.tv_sec, (uint32_t)changed.tv_nsec, identity->size, tag);
 }
@@ -210,7 +210,8 @@ static void describe(struct entry *entry, const struct look *look)
 
 int entry_put_cache_fields(const struct entry *entry, struct buffer *head)
 {
-    if (head_field(head, SLICE("ETag"), entry->validators.etag) < 0)
+    struct slice etag = entry->validators.etag;
+    if (etag.len > 0 && head_field(head, SLICE("ETag"), etag) < 0)
         return -1;
     return entry->location.len > 0 ? head_field(head, SLICE("Content-Location"), entry->location) : 0;
 }

@@ -196,7 +196,7 @@ static enum body_result read_framing(struct body *body, char c)
         return BODY_TOO_MUCH_EXTRA;
     if ((next == TRAILER_NAME || next == TRAILER_VALUE) && !read_trailer_name(body, next, c))
         return BODY_INVALID;
-    body->state = next == ENDED ? NONE : next;
+    body->state = next;
     return next == ENDED ? BODY_DONE : BODY_MORE;
 }
 
@@ -206,8 +206,18 @@ static size_t skip_data(struct body *body, size_t len)
     size_t skipped = body->left < len ? (size_t)body->left : len;
     body->left -= skipped;
     if (body->left == 0)
-        body->state = body->state == DATA ? DATA_CR : NONE;
+        body->state = body->state == DATA ? DATA_CR : ENDED;
     return skipped;
+}
+
+bool body_is_open(const struct body *body)
+{
+    return body->state != NONE && body->state != ENDED;
+}
+
+bool body_has_ended(const struct body *body)
+{
+    return body->state == ENDED;
 }
 
 void body_begin(struct body *body, const struct request *request, uint64_t max)

@@ -176,7 +176,7 @@ void load_end(struct load *load, struct place *at, const struct meter *meter, co
     cost->spent_ns = to_32((uint64_t)cost->spent_ns + part);
     if (cost->key == 0)
         return;
-    bool in_the_making = next == STAGE_WRITE || (next == STAGE_BLOCK && c->body != NULL);
+    bool in_the_making = next == STAGE_WRITE || (next == STAGE_BLOCK && c->rest.entry != NULL);
     if (!in_the_making) {
         finish(load, at, cost);
     } else if (cost->expected_ns == 0) {

@@ -32,7 +32,7 @@ const char usage_text[] =
     "Limits\n"
     "      --max-connections N      connections at once [what the limit on open files leaves]\n"
     "      --head-timeout SECONDS   for a whole request head [10]\n"
-    "      --keepalive-timeout SECONDS  between two requests [60]\n"
+    "      --keepalive-timeout SECONDS  between two requests, and for a body [60]\n"
     "      --send-timeout SECONDS   for a reader that takes nothing at all [60]\n"
     "      --stop-timeout SECONDS   for running responses when stopping [10]\n"
     "      --request-line-max BYTES [8192]\n"

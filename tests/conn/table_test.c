@@ -224,7 +224,7 @@ static void work_off(struct answerer *answerer, struct conn *c)
     bool called;
     do {
         answerer->wrong += atomic_fetch_add_explicit(answerer->inside, 1, memory_order_relaxed) != 0;
-        c->body_offset = (uint64_t)atomic_load(answerer->happened);
+        c->rest.offset = (uint64_t)atomic_load(answerer->happened);
         atomic_fetch_sub_explicit(answerer->inside, 1, memory_order_relaxed);
         called = !conn_table_give_back(answerer->table, FD, answerer->self, SHARED);
         answerer->called += called;
@@ -273,7 +273,7 @@ static void two_threads_that_answer_for_one_owner_lose_no_event(void **state)
         pthread_join(threads[i], NULL);
     assert_int_equal(answerers[0].wrong + answerers[1].wrong, 0);
     assert_true(conn_table_owns(table, FD, SHARED));
-    assert_int_equal(c->body_offset, EVENTS);
+    assert_int_equal(c->rest.offset, EVENTS);
 }
 
 /* ---- two threads pass one connection to and fro; each writes plain words of it, which the other must see */
@@ -296,8 +296,8 @@ static void *play(void *arg)
             sched_yield();
             continue;
         }
-        player->wrong += c->body_offset != turn - 1 || c->home != (uint16_t)(turn - 1);
-        c->body_offset = turn;
+        player->wrong += c->rest.offset != turn - 1 || c->home != (uint16_t)(turn - 1);
+        c->rest.offset = turn;
         c->home = (uint16_t)turn;
         conn_table_set_due(player->table, FD, (struct conn_due){turn, PHASE_IDLE});
         conn_table_pass(player->table, FD, player->other);
@@ -318,7 +318,7 @@ static void what_one_thread_wrote_the_next_owner_sees(void **state)
     play(&players[0]);
     pthread_join(thread, NULL);
     assert_int_equal(players[0].wrong + players[1].wrong, 0);
-    assert_int_equal(c->body_offset, 2 * PASSES);
+    assert_int_equal(c->rest.offset, 2 * PASSES);
     assert_int_equal(conn_table_due(table, FD).ms, 2 * PASSES);
 }
 
@@ -337,7 +337,7 @@ static void *claim_again(void *arg)
         while (atomic_load_explicit(&churn->closed, memory_order_relaxed) < i) /* the kernel tells no order */
             sched_yield();
         struct conn *c = claim(churn->table, FD, ANOTHER);
-        churn->wrong += c->body_offset != (uint64_t)i;
+        churn->wrong += c->rest.offset != (uint64_t)i;
         conn_table_pass(churn->table, FD, ME);
     }
     return NULL;
@@ -353,7 +353,7 @@ static void a_place_given_up_may_be_claimed_on_another_thread(void **state)
         struct conn *c;
         while ((c = conn_table_find(churn.table, conn_table_key(churn.table, FD), ME)) == NULL)
             sched_yield();
-        c->body_offset = (uint64_t)i;
+        c->rest.offset = (uint64_t)i;
         conn_table_release(churn.table, FD);
         atomic_store_explicit(&churn.closed, i, memory_order_relaxed);
     }

@@ -38,6 +38,7 @@ static struct cache open_cache(uint32_t entries, uint64_t bytes, uint32_t files)
     struct cache cache;
     const struct cache_limits limits = {.entries = entries, .bytes = bytes, .files = files};
     assert_int_equal(cache_open(&cache, &limits), 0);
+    cache.key = (struct hash_key){1, 2}; /* so that what it guesses is the same each time */
     return cache;
 }
 

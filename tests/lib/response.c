@@ -4,7 +4,7 @@
 
 size_t response_head_len(struct slice bytes)
 {
-    const char *end = memmem(bytes.at, bytes.len, "\r\n\r\n", 4);
+    const char *end = bytes.len == 0 ? NULL : memmem(bytes.at, bytes.len, "\r\n\r\n", 4);
     return end == NULL ? 0 : (size_t)(end - bytes.at) + 4;
 }
 

@@ -1,5 +1,6 @@
 #include "lib/sample.h"
 
+#include "http/multipart.h"
 #include "os/beneath.h"
 #include "reply/page.h"
 
@@ -88,6 +89,22 @@ static void put_page(struct buffer *out, int status, bool without_body)
     put(out, (struct slice){fields, (size_t)len});
     if (!without_body)
         need(page_put(out, status) == 0, "page");
+}
+
+void sample_hide_boundaries(struct buffer *bytes)
+{
+    static const struct slice name = {"boundary=", 9};
+    if (buffer_length(bytes) == 0)
+        return;
+    char *at = bytes->bytes + bytes->begin, *end = bytes->bytes + bytes->end, boundary[MULTIPART_BOUNDARY_LEN];
+    while (at != end && (at = memmem(at, (size_t)(end - at), name.at, name.len)) != NULL) {
+        at += name.len;
+        if ((size_t)(end - at) < sizeof boundary)
+            return;
+        memcpy(boundary, at, sizeof boundary);
+        for (char *to = at; to != NULL; to = memmem(to + 1, (size_t)(end - to - 1), boundary, sizeof boundary))
+            memcpy(to, SAMPLE_BOUNDARY, sizeof boundary);
+    }
 }
 
 void sample_put(struct buffer *out, const struct sample_part *parts, size_t max)

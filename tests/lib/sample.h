@@ -78,6 +78,12 @@ struct sample_part {
         NULL, 0, 0, status, true                                                                                       \
     }
 
+/* What each boundary of a reply in several parts is made to be: it is a secret of the server's. */
+#define SAMPLE_BOUNDARY "shunt-0123456789abcdef"
+
+/* Puts SAMPLE_BOUNDARY in the place of each boundary that a head in `bytes` names, wherever it stands behind that. */
+void sample_hide_boundaries(struct buffer *bytes);
+
 /* Appends the parts, up to the first that is all zero or `max`. */
 void sample_put(struct buffer *out, const struct sample_part *parts, size_t max);
 

@@ -7,6 +7,7 @@
  * small socket buffers stop them anywhere, and `cold` sends every request, and every window of every body, to the
  * threads that may sleep.
  */
+#include "lib/response.h"
 #include "lib/rig.h"
 #include "os/sleeper.h"
 
@@ -64,18 +65,21 @@ static const struct way {
     int clients, requests; /* each client asks so often, on one connection */
     size_t largest;        /* of the files that are asked for */
     size_t piece;          /* bytes that a client sends at once; 0: all its requests */
+    bool mixed;            /* requests of all kinds, else plain ones */
 } ways[] = {
-    {"replies that fit", 0, false, false, 0, 4, 100, REPLY_COPY_MAX, 0},
-    {"full sockets stop replies anywhere", 0, false, true, 0, 4, 5, 300000, 0},
-    {"turns of a byte end between any two bytes", 1, false, false, 0, 2, 4, 1, 0},
-    {"turns of a few bytes split heads and bodies", 97, false, false, 0, 3, 12, REPLY_COPY_MAX, 0},
-    {"turns that end between pipelined replies", 1300, false, false, 0, 4, 50, 1000, 0},
-    {"cold files", 0, true, false, 0, 4, 6, 1100000, 0},
-    {"cold files and full sockets take turns", 0, true, true, 0, 4, 5, 300000, 0},
-    {"cold files and tiny turns", 257, true, false, 0, 2, 10, REPLY_COPY_MAX, 0},
-    {"requests in pieces meet replies in pieces", 97, false, false, 0, 3, 10, 1000, 3},
-    {"requests byte by byte, every file cold", 0, true, false, 0, 3, 8, 1000, 1},
-    {"one thread works at a time", 4000, true, true, 1, 4, 4, 300000, 0},
+    {"replies that fit", 0, false, false, 0, 4, 100, REPLY_COPY_MAX, 0, false},
+    {"full sockets stop replies anywhere", 0, false, true, 0, 4, 5, 300000, 0, false},
+    {"turns of a byte end between any two bytes", 1, false, false, 0, 2, 4, 1, 0, false},
+    {"turns of a few bytes split heads and bodies", 97, false, false, 0, 3, 12, REPLY_COPY_MAX, 0, false},
+    {"turns that end between pipelined replies", 1300, false, false, 0, 4, 50, 1000, 0, false},
+    {"cold files", 0, true, false, 0, 4, 6, 1100000, 0, false},
+    {"cold files and full sockets take turns", 0, true, true, 0, 4, 5, 300000, 0, false},
+    {"cold files and tiny turns", 257, true, false, 0, 2, 10, REPLY_COPY_MAX, 0, false},
+    {"requests in pieces meet replies in pieces", 97, false, false, 0, 3, 10, 1000, 3, false},
+    {"requests byte by byte, every file cold", 0, true, false, 0, 3, 8, 1000, 1, false},
+    {"bodies to be thrown away, and full sockets that stop parts", 0, false, true, 0, 4, 6, 300000, 0, true},
+    {"bodies in pieces, and cold parts in turns", 997, true, false, 0, 3, 8, ENTRY_BODY_MAX + 1, 7, true},
+    {"one thread works at a time", 4000, true, true, 1, 4, 4, 300000, 0, false},
 };
 enum { WAYS = sizeof ways / sizeof *ways };
 
@@ -87,65 +91,131 @@ struct row {
 
 /* ---- a client */
 
+enum kind {
+    PLAIN,
+    WITH_LENGTH, /* and a body */
+    IN_CHUNKS,
+    IN_PARTS, /* the reply, where the file is long enough: its second half, and its first quarter */
+    KINDS,
+};
+
+enum { SHORTEST_IN_PARTS = 1000 };
+
+struct asked {
+    const struct tree_row *file;
+    enum kind kind;
+};
+
 struct client {
     const struct way *way;
     int sock;
     unsigned random;
-    struct buffer out; /* all its requests */
-    int *asked;        /* which files, in order */
+    struct buffer out;   /* all its requests */
+    struct asked *asked; /* in order */
     struct buffer in;
     char problem[200]; /* empty: all was well */
 };
+
+static int next_random(struct client *client, int below)
+{
+    client->random = client->random * 1103515245 + 12345;
+    return (int)(client->random >> 16) % below;
+}
+
+static struct asked choose(struct client *client)
+{
+    struct asked asked = {NULL, PLAIN};
+    do
+        asked.file = &files[next_random(client, FILES)];
+    while (asked.file->size > client->way->largest);
+    if (client->way->mixed)
+        asked.kind = (enum kind)next_random(client, KINDS);
+    if (asked.kind == IN_PARTS && asked.file->size < SHORTEST_IN_PARTS)
+        asked.kind = PLAIN;
+    return asked;
+}
+
+static int print_request(const struct asked *asked, char *to, size_t room)
+{
+    const char *path = asked->file->path;
+    size_t size = asked->file->size;
+    switch (asked->kind) {
+    case WITH_LENGTH:
+        return snprintf(to, room, "GET /%s HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n\r\nGET / HTT", path);
+    case IN_CHUNKS:
+        return snprintf(to, room,
+                        "GET /%s HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n"
+                        "7\r\nGET /\r\n\r\n1;a\r\n0\r\n0\r\nX: y\r\n\r\n",
+                        path);
+    case IN_PARTS:
+        return snprintf(to, room, "GET /%s HTTP/1.1\r\nHost: h\r\nRange: bytes=%zu-,0-%zu\r\n\r\n", path, size / 2,
+                        size / 4 - 1);
+    default:
+        return snprintf(to, room, "GET /%s HTTP/1.1\r\nHost: h\r\n\r\n", path);
+    }
+}
 
 static void ask(struct client *client)
 {
     buffer_init(&client->out);
     buffer_init(&client->in);
     for (int i = 0; i < client->way->requests; i++) {
-        char request[128];
-        do {
-            client->random = client->random * 1103515245 + 12345;
-            client->asked[i] = (int)(client->random >> 16) % FILES;
-        } while (files[client->asked[i]].size > client->way->largest);
-        int len =
-            snprintf(request, sizeof request, "GET /%s HTTP/1.1\r\nHost: h\r\n\r\n", files[client->asked[i]].path);
+        char request[256];
+        client->asked[i] = choose(client);
+        int len = print_request(&client->asked[i], request, sizeof request);
         buffer_append(&client->out, (struct slice){request, (size_t)len});
     }
 }
 
-/* In pieces of the files' period, since a sanitizer makes each look at a byte dear. */
-static size_t first_wrong_byte(const char *body, size_t size)
+/* Whether the bytes are the file's from this offset. In pieces of the files' period, since a sanitizer makes each look
+ * at a byte dear. */
+static bool are_right(const char *bytes, size_t from, size_t len)
 {
     enum { PIECE = TREE_PERIOD * 64 };
     char right[PIECE];
-    for (size_t i = 0; i < PIECE && i < size; i++)
-        right[i] = (char)tree_byte(i);
-    size_t from = 0;
-    while (from < size && memcmp(body + from, right, size - from < PIECE ? size - from : PIECE) == 0)
-        from += PIECE;
-    while (from < size && body[from] == (char)tree_byte(from))
-        from++;
-    return from;
+    for (size_t i = 0; i < PIECE && i < len; i++)
+        right[i] = (char)tree_byte(from + i);
+    size_t at = 0;
+    while (at < len && memcmp(bytes + at, right, len - at < PIECE ? len - at : PIECE) == 0)
+        at += PIECE;
+    return at >= len;
+}
+
+/* Cuts a part with its head off the front. */
+static bool cut_part(struct slice *body, size_t from, size_t len)
+{
+    const char *end = memmem(body->at, body->len, "\r\n\r\n", 4);
+    if (end == NULL || body->len - (size_t)(end + 4 - body->at) < len)
+        return false;
+    *body = (struct slice){end + 4 + len, body->len - (size_t)(end + 4 + len - body->at)};
+    return are_right(end + 4, from, len);
+}
+
+static bool is_right(const struct asked *asked, struct slice head, struct slice body)
+{
+    size_t size = asked->file->size;
+    if (asked->kind != IN_PARTS)
+        return response_status(head) == 200 && body.len == size && are_right(body.at, 0, size);
+    return response_status(head) == 206 && cut_part(&body, size / 2, size - size / 2) && cut_part(&body, 0, size / 4) &&
+           slice_starts_with(body, SLICE("\r\n--")) &&
+           slice_equal((struct slice){body.at + body.len - 4, 4}, SLICE("--\r\n"));
 }
 
 /* Cuts one whole reply off the front and compares it; false when it isn't all there, or was wrong. */
 static bool take_reply(struct client *client, int number)
 {
-    struct slice bytes = buffer_bytes(&client->in);
-    const struct tree_row *file = &files[client->asked[number]];
-    const char *end = bytes.len == 0 ? NULL : memmem(bytes.at, bytes.len, "\r\n\r\n", 4);
-    if (end == NULL || bytes.len < (size_t)(end - bytes.at) + 4 + file->size)
+    const struct asked *asked = &client->asked[number];
+    struct slice bytes = buffer_bytes(&client->in), head = {bytes.at, response_head_len(bytes)};
+    if (head.len == 0)
         return false;
-    char length[64];
-    int len = snprintf(length, sizeof length, "\r\nContent-Length: %zu\r\n", file->size);
-    if (!slice_starts_with(bytes, SLICE("HTTP/1.1 200 OK\r\n")) ||
-        memmem(bytes.at, (size_t)(end - bytes.at) + 4, length, (size_t)len) == NULL)
-        snprintf(client->problem, sizeof client->problem, "reply %d (%s): a wrong head", number, file->path);
-    size_t wrong = first_wrong_byte(end + 4, file->size);
-    if (wrong < file->size)
-        snprintf(client->problem, sizeof client->problem, "reply %d (%s): byte %zu is wrong", number, file->path,
-                 wrong);
-    buffer_consume(&client->in, (size_t)(end - bytes.at) + 4 + file->size);
+    struct slice length = response_field(head, "Content-Length");
+    struct slice body = {bytes.at + head.len, length.at == NULL ? 0 : strtoul(length.at, NULL, 10)};
+    if (bytes.len < head.len + body.len)
+        return false;
+    if (!is_right(asked, head, body))
+        snprintf(client->problem, sizeof client->problem, "reply %d (%s, kind %d) is wrong", number, asked->file->path,
+                 asked->kind);
+    buffer_consume(&client->in, head.len + body.len);
     return client->problem[0] == '\0';
 }
 
@@ -223,7 +293,7 @@ static void every_byte_arrives_wherever_the_connection_changes_threads(void **st
         clients[i] = (struct client){.way = way,
                                      .sock = rig_connect(&rig, way->small_buffers ? SOCKET_BUFFER : 0),
                                      .random = (unsigned)i * 77 + 1};
-        clients[i].asked = calloc((size_t)way->requests, sizeof(int));
+        clients[i].asked = calloc((size_t)way->requests, sizeof(struct asked));
         assert_int_equal(pthread_create(&threads[i], NULL, run_client, &clients[i]), 0);
     }
     for (int i = 0; i < way->clients; i++) {

@@ -289,7 +289,7 @@ static void run_stage(struct walk *walk, int requests, enum stage next, bool has
             walk->meter.keys[i] = KEY + (uint32_t)i;
         walk->meter.count++;
     }
-    walk->c.body = has_body ? &walk->body : NULL;
+    walk->c.rest.entry = has_body ? &walk->body : NULL;
     load_end(walk->load, at, &walk->meter, &walk->c, next, began_ns);
 }
 

@@ -263,7 +263,7 @@ static void answer(struct watcher *watcher, struct conn *c)
     do {
         char bytes[64];
         ssize_t n = recv(c->fd, bytes, sizeof bytes, MSG_DONTWAIT);
-        c->body_offset += n > 0 ? (uint64_t)n : 0; /* a plain word of the connection's: the next owner must see it */
+        c->rest.offset += n > 0 ? (uint64_t)n : 0; /* a plain word of the connection's: the next owner must see it */
         if (n > 0)
             (void)!send(c->fd, bytes, (size_t)n, MSG_NOSIGNAL | MSG_DONTWAIT);
         shared = place_share(&watcher->w->table, watcher->self, &watcher->w->there, c, STAGE_READ, soon);
@@ -324,7 +324,7 @@ static void two_threads_that_watch_one_place_lose_no_event(void **state)
     assert_int_equal(heard, SAYINGS);
     assert_false(watchers[0].broken || watchers[1].broken);
     assert_true(watchers[0].answered > 0 && watchers[1].answered > 0);
-    assert_int_equal(w.c->body_offset, SAYINGS);
+    assert_int_equal(w.c->rest.offset, SAYINGS);
     close_world(&w);
 }
 
