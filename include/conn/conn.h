@@ -108,8 +108,9 @@ bool conn_takes(struct conn *c);
 /* Whether it waits for a request, of which nothing has been read. */
 bool conn_awaits_request(const struct conn *c);
 
-/* Its deadline has passed: tells the peer (408) where that helps, and shuts the socket down. The event that follows
- * makes conn_read or conn_write return STAGE_CLOSE. Never closes: the descriptor may be on its way into a poller. */
+/* Its deadline has passed: shuts the socket down, and the event that follows makes conn_read or conn_write return
+ * STAGE_CLOSE. A peer in the middle of a request is told (408), and lingers: it has another deadline, after which this
+ * is to be called again. Never closes: the descriptor may be on its way into a poller. */
 void conn_expire(struct conn *c, struct conn_env *env);
 
 /* When it is due, counted from now. */

@@ -16,10 +16,10 @@ enum { ENV_SCRATCH = 65536 }; /* bytes received at once, at least; and bytes of 
 /* The limits of a connection; the same for all, and they never change. Times in milliseconds, defaults in brackets. */
 struct conn_limits {
     struct request_limits request;
-    uint32_t body_max;     /* bytes of a request body that are read and discarded [1 MiB]; more is 413, and the end */
-    uint32_t turn_bytes;   /* bytes a connection may send before others get their turn [2 MiB] */
-    uint32_t head_ms;      /* for a complete request head, from its first byte or from accept [10 s] */
-    uint32_t keepalive_ms; /* between requests, and for a request body [60 s] */
+    uint32_t body_max;   /* bytes of a request body that are read and discarded [1 MiB]; more is 413, and the end */
+    uint32_t turn_bytes; /* bytes a connection may send before others get their turn [2 MiB] */
+    uint32_t head_ms;    /* for a complete head, from its first byte or from accept; for a body, as long again [10 s] */
+    uint32_t keepalive_ms; /* between requests [60 s] */
     uint32_t send_ms;      /* for a peer that takes nothing at all [60 s] */
     uint32_t requests_max; /* on one connection; 0: any number [0] */
     bool assume_cold;      /* treat every file as if it weren't in the page cache: for tests of that way */

@@ -93,8 +93,8 @@ enum request_result {
  *
  * REQUEST_INVALID comes as soon as the bytes show it: a byte that can't stand where it stands is refused at once, what
  * a line means, when the line is complete. *status is 400, 414, 417, 421, 431, 501 or 505; request->line and ->target
- * are then as far as they were read, for the log, and ->method is 0 where it wasn't. METHOD_UNKNOWN and METHOD_OTHER
- * are not errors here.
+ * are then as far as they were read, for the log, and ->method is 0 where it wasn't; so they are with REQUEST_PARTIAL.
+ * METHOD_UNKNOWN and METHOD_OTHER are not errors here.
  *
  * Host: HTTP/1.1 needs exactly one, non-empty and well formed (RFC 9112 3.2), else 400; a malformed or repeated one is
  * 400 in HTTP/1.0 too, where an empty one is none. Transfer-Encoding: other codings than `chunked` are 501 (RFC 9112

@@ -38,10 +38,10 @@ static uint32_t patience_in(enum conn_phase phase, const struct conn_limits *lim
     switch (phase) {
     case PHASE_FRESH:
     case PHASE_HEAD:
+    case PHASE_BODY:
         return limits->head_ms;
     case PHASE_IDLE:
     case PHASE_RETURNED:
-    case PHASE_BODY:
         return limits->keepalive_ms;
     case PHASE_REPLY:
         return limits->send_ms;
@@ -89,10 +89,16 @@ static void tell_timeout(struct conn *c, struct conn_env *env)
 
 void conn_expire(struct conn *c, struct conn_env *env)
 {
-    if (c->phase == PHASE_HEAD || c->phase == PHASE_BODY)
-        tell_timeout(c, env);
-    socket_shutdown(c->fd);
+    bool speaks = c->phase == PHASE_HEAD || c->phase == PHASE_BODY;
     c->phase = PHASE_LINGER;
+    if (!speaks) {
+        socket_shutdown(c->fd);
+        return;
+    }
+    /* It is sending still: another byte would make a reset of a close, and that would destroy what we say, and whatever
+     * of earlier replies is on its way. */
+    tell_timeout(c, env);
+    socket_shutdown_send(c->fd);
 }
 
 static bool awaits_request(enum conn_phase phase)

@@ -173,11 +173,17 @@ static enum step read_body(struct reading *r)
     return STEP_PARSE;
 }
 
+/* CONNECT: what comes behind it may be meant for the other end of the tunnel that there will not be. */
+static bool wants_tunnel(const struct request *request)
+{
+    return request->method == METHOD_OTHER && request->path.len == 0;
+}
+
 /* Whether the connection ends after this request, whatever its sender wants. */
 static bool must_close(const struct reading *r, const struct request *request)
 {
     uint32_t most = r->env->limits->requests_max;
-    return r->env->draining || !request->keep_alive || body_may_come(r->c, request) ||
+    return r->env->draining || !request->keep_alive || body_may_come(r->c, request) || wants_tunnel(request) ||
            (most > 0 && r->c->requests + 1 >= most);
 }
 
@@ -237,8 +243,9 @@ static enum step answer(struct reading *r, const struct request *request, size_t
     case REPLY_MADE:
         break;
     }
-    /* Where the end is our idea, the client may be sending its body, or its next request, already. */
-    c->lingering = request->keep_alive || body_may_come(c, request) || buffer_length(r->in) > head_len;
+    /* Where the end is our idea, the client may be sending its body, or its next request, already; and some send an
+     * empty line behind a body. */
+    c->lingering = request->keep_alive || body_is_expected(request) || buffer_length(r->in) > head_len;
     begin_reply(r, request, &reply);
     buffer_consume(r->in, head_len);
     if (last)

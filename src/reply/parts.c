@@ -25,8 +25,10 @@ enum parts_outcome parts_next(struct parts *parts, struct buffer *out, struct ra
 {
     size_t before = buffer_length(out);
     if (parts->next == parts->count) {
+        if (multipart_put_end(&parts->multipart, out) < 0)
+            return PARTS_FAILED;
         parts->left = 0;
-        return multipart_put_end(&parts->multipart, out) < 0 ? PARTS_FAILED : PARTS_END;
+        return PARTS_END;
     }
     *range = parts->at[parts->next];
     if (multipart_put_part(&parts->multipart, *range, out) < 0)

@@ -529,22 +529,29 @@ static const struct row {
       CLOSED(READS)},
      .got = {LARGE, {.text = SMALL_AND_CLOSE}}},
     {"a deadline in the middle of a head is told",
-     {SAY("GET /small.txt "), EXPECT(READS, STAGE_READ, PHASE_HEAD), DO(EXPIRES), CLOSED(READS)},
+     {SAY("GET /small.txt "), EXPECT(READS, STAGE_READ, PHASE_HEAD), DO(EXPIRES),
+      EXPECT(READS, STAGE_READ, PHASE_LINGER), DO(ENDS), CLOSED(READS)},
      .got = {REFUSED("408 Request Timeout", 408)}},
     {"a deadline before a request is not", {DO(EXPIRES), CLOSED(READS)}, .got = {{0}}},
     {"a deadline between requests is not",
      {SAY(GET("/small.txt")), EXPECT(READS, STAGE_READ, PHASE_IDLE), DO(EXPIRES), CLOSED(READS)},
      .got = {{.text = SAMPLE_SMALL}}},
     {"a deadline in the middle of a body is told",
-     {SAY(GET_WITH("/small.txt", "3") "ab"), EXPECT(READS, STAGE_READ, PHASE_BODY), DO(EXPIRES), CLOSED(READS)},
+     {SAY(GET_WITH("/small.txt", "3") "ab"), EXPECT(READS, STAGE_READ, PHASE_BODY), DO(EXPIRES),
+      EXPECT(READS, STAGE_READ, PHASE_LINGER), DO(ENDS), CLOSED(READS)},
      .got = {REFUSED("408 Request Timeout", 408)}},
     {"a deadline in the middle of a body of HEAD is told without a page",
-     {SAY(HEAD_WITH("/small.txt", "3") "ab"), EXPECT(READS, STAGE_READ, PHASE_BODY), DO(EXPIRES), CLOSED(READS)},
+     {SAY(HEAD_WITH("/small.txt", "3") "ab"), EXPECT(READS, STAGE_READ, PHASE_BODY), DO(EXPIRES),
+      EXPECT(READS, STAGE_READ, PHASE_LINGER), DO(ENDS), CLOSED(READS)},
      .got = {{.text = SAMPLE_BEGIN("408 Request Timeout") "Connection: close\r\n"}, SAMPLE_PAGE_HEAD(408)}},
     {"a deadline in the middle of a chunk is told",
      {SAY(GET("/small.txt") GET_CHUNKED("/small.txt") "5\r\na"), EXPECT(READS, STAGE_READ, PHASE_BODY), DO(EXPIRES),
-      CLOSED(READS)},
+      EXPECT(READS, STAGE_READ, PHASE_LINGER), DO(ENDS), CLOSED(READS)},
      .got = {{.text = SAMPLE_SMALL}, REFUSED("408 Request Timeout", 408)}},
+    {"who goes on after a deadline is read until the next",
+     {SAY(GET_WITH("/small.txt", "9") "ab"), EXPECT(READS, STAGE_READ, PHASE_BODY), DO(EXPIRES), SAY("cd"),
+      EXPECT(READS, STAGE_READ, PHASE_LINGER), DO(EXPIRES), CLOSED(READS)},
+     .got = {REFUSED("408 Request Timeout", 408)}},
     {"a server that stops lets a body be completed",
      {SAY(POST_5 "ab"), EXPECT(READS, STAGE_READ, PHASE_BODY), DO(DRAINS), EXPECT(READS, STAGE_READ, PHASE_BODY),
       SAY("cde"), EXPECT(READS, STAGE_READ, PHASE_LINGER), DO(ENDS), CLOSED(READS)},
@@ -872,10 +879,10 @@ static uint32_t expected_patience(enum conn_phase phase)
     switch (phase) {
     case PHASE_FRESH:
     case PHASE_HEAD:
+    case PHASE_BODY:
         return 10;
     case PHASE_IDLE:
     case PHASE_RETURNED:
-    case PHASE_BODY:
         return 20;
     case PHASE_REPLY:
         return 30;

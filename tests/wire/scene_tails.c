@@ -12,7 +12,7 @@ enum { LARGE = 40000000, BUFFERED = 200000, HEAD_MAX = 4096, WINDOW = 65536, STO
 static const char *ask_and_read_nothing(struct stage *stage, struct client *client, size_t size, const char *request)
 {
     site_write_pattern(&stage->site, "file.bin", size);
-    const char *problem = stage_start(stage, NULL);
+    const char *problem = stage_start(stage, OPTIONS("--head-timeout", "1"));
     if (problem)
         return problem;
     EXPECT(client_open_narrow(client, stage->port, WINDOW), "could not connect");
@@ -36,12 +36,12 @@ static size_t take_slowly(struct client *client, char *to, size_t room)
     return len;
 }
 
-/* Every byte of the file, and then an end in good order. */
-static const char *expect_all(struct stage *stage, struct client *client)
+/* Every byte of the file, what is to come behind it, and then an end in good order. */
+static const char *expect_all(struct stage *stage, struct client *client, const char *behind)
 {
     size_t size, room = LARGE + HEAD_MAX;
     char *file = site_read(&stage->site, "file.bin", &size);
-    char *all = malloc(room);
+    char *all = calloc(1, room + 1);
     EXPECT(file && all, "no memory, or no file");
     size_t len = take_slowly(client, all, room);
     const char *body = memmem(all, len, "\r\n\r\n", 4);
@@ -50,8 +50,9 @@ static const char *expect_all(struct stage *stage, struct client *client)
     size_t came = len - (size_t)(body - all);
     EXPECT(!client->reset, "a reset after %zu of %zu bytes", came, size);
     EXPECT(client->ended, "no end after %zu of %zu bytes", came, size);
-    EXPECT(came == size, "%zu of %zu bytes came", came, size);
+    EXPECT(came >= size && (came > size) == (*behind != '\0'), "%zu bytes came of a file of %zu", came, size);
     EXPECT(memcmp(body, file, size) == 0, "other bytes than the file's");
+    EXPECT(strncmp(body + size, behind, strlen(behind)) == 0, "no %s behind it", behind);
     free(all);
     free(file);
     return NULL;
@@ -67,7 +68,7 @@ static const char *asks_on_while_it_stops(struct stage *stage)
     pause_ms(100);
     EXPECT(server_wait(&stage->server, 0) == -1, "it went before the response was complete");
     EXPECT(client_get(&client, "/hello.txt", NULL), "could not ask for more");
-    problem = expect_all(stage, &client);
+    problem = expect_all(stage, &client, "");
     if (problem)
         return problem;
     client_close(&client);
@@ -85,7 +86,7 @@ static const char *stray_line_end(struct stage *stage, size_t size)
     if (problem)
         return problem;
     EXPECT(client_send(&client, "\r\n", 2), "could not send the stray line end");
-    problem = expect_all(stage, &client);
+    problem = expect_all(stage, &client, "");
     if (problem)
         return problem;
     client_close(&client);
@@ -103,9 +104,41 @@ static const char *stray_behind_buffered(struct stage *stage)
     return stray_line_end(stage, BUFFERED);
 }
 
+/* Its time passes while it sends what nobody waits for, byte by byte. */
+static const char *too_late(struct stage *stage, const char *unfinished)
+{
+    struct client client;
+    char request[512] = "GET /file.bin HTTP/1.1\r\nHost: a\r\n\r\n";
+    strcat(request, unfinished);
+    const char *problem = ask_and_read_nothing(stage, &client, BUFFERED, request);
+    if (problem)
+        return problem;
+    for (int i = 0; i < 8; i++) {
+        pause_ms(300);
+        EXPECT(client_send(&client, "x", 1), "the connection broke after %d bytes", i);
+    }
+    problem = expect_all(stage, &client, "HTTP/1.1 408 ");
+    if (problem)
+        return problem;
+    client_close(&client);
+    return stage_finish(stage);
+}
+
+static const char *too_late_with_a_head(struct stage *stage)
+{
+    return too_late(stage, "GET /hello.txt HTTP/1.1\r\nHost: a\r\nX: ");
+}
+
+static const char *too_late_with_a_body(struct stage *stage)
+{
+    return too_late(stage, "GET /hello.txt HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\n");
+}
+
 const struct scene scenes_of_tails[] = {
     {"a reply is complete though SIGTERM came, and its client's next request", asks_on_while_it_stops},
     {"an HTTP/1.0 reply is complete though a stray line end came", stray_behind_large},
     {"a reply that fits into the socket's buffer is complete though a stray line end came", stray_behind_buffered},
+    {"a reply and a 408 are complete though the next request's head comes on and on", too_late_with_a_head},
+    {"a reply and a 408 are complete though the next request's body comes on and on", too_late_with_a_body},
     {0},
 };

@@ -87,10 +87,12 @@ static bool refuses(const struct play *play, int status)
     }
 }
 
-/* Whether one of the requests is the last on its connection (RFC 9112 9.3). */
+/* Whether one of the requests is the last on its connection (RFC 9112 9.3); behind a CONNECT nothing is a request. */
 static bool wants_close(const struct bytes *bytes)
 {
-    return bytes_contain(bytes, " HTTP/1.0\r\n") || bytes_contain(bytes, "\nconnection: close");
+    static const char connect[] = "CONNECT ";
+    return (bytes->len > sizeof connect && memcmp(bytes->data, connect, sizeof connect - 1) == 0) ||
+           bytes_contain(bytes, " HTTP/1.0\r\n") || bytes_contain(bytes, "\nconnection: close");
 }
 
 /* What the server makes of it, by what it said so far. */
