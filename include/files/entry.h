@@ -12,11 +12,8 @@
 #define SHUNT_FILES_ENTRY_H
 
 #include "base/buffer.h"
-#include "base/clock.h"
-#include "files/site.h"
-#include "http/conditional.h"
-#include "http/etag.h"
-#include "os/beneath.h"
+#include "files/identity.h"
+#include "files/open.h"
 
 #include <stdatomic.h>
 #include <stdint.h>
@@ -25,18 +22,10 @@ enum {
     ENTRY_BODY_MAX = 65536, /* bytes: a larger body stays in its file (one send of 64 kB costs what sendfile costs) */
 };
 
-/* What tells one state of a file from another. */
-struct entry_identity {
-    dev_t device;
-    ino_t inode;
-    uint64_t size;
-    struct timespec modified, changed;
-};
-
 struct entry {
     int status; /* 200; 301: a directory asked for without its slash; 403, 404, 500: why there is nothing */
     int fd;     /* the open file of a body that isn't in memory, else -1 */
-    struct entry_identity identity;
+    struct identity identity;
     uint64_t size;         /* of the body, in bytes */
     struct slice type;     /* static text */
     struct slice location; /* static text: the name, within its directory, of a file that was not asked for by it */
@@ -59,15 +48,10 @@ struct entry {
     uint64_t hash;
 };
 
-/*
- * Finds out what `path` is: normalised, NUL-ended, beginning with "/"; one that ends in "/" is a directory's, and
- * stands for its index.html. The one way to open a file: containment, kinds of file and permissions are looked at here
- * and nowhere else.
- *
- * The entry, with one reference, which is the caller's; it is never NULL for reasons that lie in the path. NULL with
- * errno: EAGAIN (mode is BENEATH_NOW, and this would have slept), EMFILE, ENFILE, ENOMEM.
- */
-struct entry *entry_open(const struct site *site, struct slice path, enum beneath_mode mode, const struct clock *now);
+/* Finds out what look->path is: a file that is there for all to read, or why there is none. The entry, with one
+ * reference, which is the caller's; it is never NULL for reasons that lie in the path. NULL with errno: as of
+ * open_file(), where that returns 0. */
+struct entry *entry_open(const struct look *look);
 
 /* Appends what the entry has to say in a head, but for its type. A 304 repeats of it what a cache goes by (RFC 9110
  * 15.4.5): ETag, Content-Location. A 200 and a 206 have Last-Modified and Accept-Ranges besides. 0, or -1 with errno
@@ -81,20 +65,8 @@ enum entry_check {
     ENTRY_UNKNOWN, /* errno says why it can't be told: as for entry_open */
 };
 
-enum entry_check entry_check(const struct entry *entry, const struct site *site, struct slice path,
-                             enum beneath_mode mode, const struct clock *now);
-
-/* Whether the file's bytes from `offset` are in the page cache, as far as a few samples tell: sending them will not
- * wait for a disk. False where the file system can't say. */
-bool entry_is_hot(const struct entry *entry, uint64_t offset, uint64_t length);
-
-/* What looks of the last second found: the file is in the page cache from `offset` up to the byte returned; 0 if that
- * isn't known. And to tell it of such a look. Both by the thread whose cache the entry is in. */
-uint64_t entry_known_hot(const struct entry *entry, uint64_t offset, uint64_t now_ms);
-void entry_note_hot(struct entry *entry, uint64_t offset, uint64_t upto, uint64_t now_ms);
-
-/* Reads these bytes of the file, so that they are in the page cache. Sleeps. 0, or -1 with errno. */
-int entry_warm(const struct entry *entry, uint64_t offset, uint64_t length);
+/* `look` is for the entry's own path. */
+enum entry_check entry_check(const struct entry *entry, const struct look *look);
 
 /* The body, where it is in memory. */
 static inline const char *entry_body(const struct entry *entry)

@@ -4,6 +4,8 @@
  */
 #include "conn/steps.h"
 
+#include "files/hot.h"
+
 enum {
     WARM_WINDOW = 1 << 20
 }; /* bytes read ahead of a cold body: a disk likes one large read better than many small ones */
@@ -13,7 +15,7 @@ static enum stage warm_body(struct conn *c, struct conn_env *env)
 {
     uint64_t length = c->rest.length < WARM_WINDOW ? c->rest.length : WARM_WINDOW;
     active_leave(env->active);
-    int warmed = entry_warm(c->rest.entry, c->rest.offset, length);
+    int warmed = hot_warm(c->rest.entry, c->rest.offset, length);
     active_enter(env->active);
     if (warmed < 0) {
         if (log_gate_opens(&env->gate, env->clock.now_ms))

@@ -14,6 +14,7 @@
 #include "conn/steps.h"
 
 #include "conn/record.h"
+#include "files/hot.h"
 
 /* How the loop over requests goes on. */
 enum step {
@@ -63,7 +64,7 @@ static enum step send_gathered(struct reading *r)
         return leave_to_send(r);
     enum io io = conn_send(r->c, r->env, r->out, &r->turn);
     if (r->c->rest.entry != NULL && r->one_run)
-        entry_note_hot(r->c->rest.entry, r->run_from, r->c->hot_upto, r->env->clock.now_ms);
+        hot_note(r->c->rest.entry, r->run_from, r->c->hot_upto, r->env->clock.now_ms);
     switch (io) {
     case IO_AGAIN:
         r->c->lingering = true;
@@ -203,7 +204,7 @@ static void begin_reply(struct reading *r, const struct request *request, const 
     c->rest = reply->rest;
     r->run_from = c->rest.offset;
     r->one_run = c->rest.parts == NULL;
-    c->hot_upto = entry_known_hot(c->rest.entry, c->rest.offset, r->env->clock.now_ms);
+    c->hot_upto = hot_known(c->rest.entry, c->rest.offset, r->env->clock.now_ms);
     c->cold = false;
 }
 

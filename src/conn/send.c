@@ -6,6 +6,7 @@
  */
 #include "conn/steps.h"
 
+#include "files/hot.h"
 #include "os/sendfile.h"
 
 #include <errno.h>
@@ -22,7 +23,7 @@ static size_t ready_bytes(struct conn *c, const struct conn_env *env, size_t len
         return len;
     if (c->rest.offset < c->hot_upto)
         return smaller(c->hot_upto - c->rest.offset, len);
-    if (env->limits->assume_cold || !entry_is_hot(c->rest.entry, c->rest.offset, len))
+    if (env->limits->assume_cold || !hot_look(c->rest.entry, c->rest.offset, len))
         return 0;
     c->hot_upto = c->rest.offset + len;
     return len;

@@ -41,9 +41,10 @@ static enum docroot_outcome outcome_of_errno(void)
 static enum docroot_outcome open_now(struct docroot *docroot, struct slice path, bool keeps, const struct clock *now,
                                      struct entry **entry)
 {
-    *entry = entry_open(docroot->site, path, BENEATH_NOW, now);
+    struct look look = {docroot->site, path, BENEATH_NOW, now};
+    *entry = entry_open(&look);
     if (*entry == NULL && made_room(docroot))
-        *entry = entry_open(docroot->site, path, BENEATH_NOW, now);
+        *entry = entry_open(&look);
     if (*entry == NULL)
         return outcome_of_errno();
     if (keeps)
@@ -57,7 +58,7 @@ static enum docroot_outcome open_now(struct docroot *docroot, struct slice path,
 static enum docroot_outcome check(struct docroot *docroot, struct slice path, const struct clock *now,
                                   struct entry **entry)
 {
-    switch (entry_check(*entry, docroot->site, path, BENEATH_NOW, now)) {
+    switch (entry_check(*entry, &(struct look){docroot->site, path, BENEATH_NOW, now})) {
     case ENTRY_HOLDS:
         (*entry)->checked_ms = now->now_ms;
         return DOCROOT_FOUND;
@@ -93,5 +94,5 @@ enum docroot_outcome docroot_find(struct docroot *docroot, struct slice path, st
 
 struct entry *docroot_look_up(const struct docroot *docroot, struct slice path, const struct clock *now)
 {
-    return entry_open(docroot->site, path, BENEATH_WAIT, now);
+    return entry_open(&(struct look){docroot->site, path, BENEATH_WAIT, now});
 }

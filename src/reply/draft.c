@@ -172,7 +172,7 @@ static int begin_parts(const struct draft *draft, struct entry *entry, const str
  * know the boundary that it will have. */
 static uint64_t nonce_of(const struct draft *draft, const struct entry *entry)
 {
-    const struct entry_identity *of = &entry->identity;
+    const struct identity *of = &entry->identity;
     const uint64_t words[] = {
         of->device,
         of->inode,

@@ -4,6 +4,7 @@
  */
 #include "conn/conn.h"
 
+#include "files/hot.h"
 #include "lib/sample.h"
 #include "os/poller.h"
 
@@ -727,7 +728,8 @@ static void fill_cache(struct world *w)
 {
     static const char *const paths[] = {"/small.txt", "/empty.txt", "/middle.bin", "/large.bin", "/missing"};
     for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
-        struct entry *entry = entry_open(&w->sample.site, slice_of(paths[i]), BENEATH_WAIT, &w->env.clock);
+        struct entry *entry =
+            entry_open(&(struct look){&w->sample.site, slice_of(paths[i]), BENEATH_WAIT, &w->env.clock});
         assert_non_null(entry);
         entry->never_cold = true;
         cache_insert(&w->docroot.cache, entry);
@@ -1149,7 +1151,7 @@ static void what_lies_between_parts_is_not_known_to_be_in_memory(void **state)
         conn_read(&w.c, &w.env);
         const struct entry *entry = cache_find(&w.docroot.cache, SLICE("/large.bin"));
         assert_non_null(entry);
-        assert_in_range(entry_known_hot(entry, 0, w.env.clock.now_ms), asked[i].least, asked[i].most);
+        assert_in_range(hot_known(entry, 0, w.env.clock.now_ms), asked[i].least, asked[i].most);
         close_connection(&w);
         close_world(&w);
     }

@@ -258,7 +258,7 @@ static void each_request_has_its_line_in_order(void **state)
 /* The file is found and warm, so that the first call sends. */
 static void learn_large(struct world *w)
 {
-    struct entry *entry = entry_open(&w->sample.site, SLICE("/large.bin"), BENEATH_WAIT, &w->env.clock);
+    struct entry *entry = entry_open(&(struct look){&w->sample.site, SLICE("/large.bin"), BENEATH_WAIT, &w->env.clock});
     assert_non_null(entry);
     entry->never_cold = true;
     cache_insert(&w->docroot.cache, entry);

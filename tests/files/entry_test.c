@@ -1,5 +1,6 @@
 #include "files/entry.h"
 
+#include "files/hot.h"
 #include "http/date.h"
 #include "http/head.h"
 #include "lib/refuse.h"
@@ -114,12 +115,12 @@ static int end_world(void **state)
 
 static struct entry *open_entry(const struct world *world, const char *path)
 {
-    return entry_open(&world->site, slice_of(path), BENEATH_WAIT, &now);
+    return entry_open(&(struct look){&world->site, slice_of(path), BENEATH_WAIT, &now});
 }
 
 static enum entry_check check(const struct world *world, const struct entry *entry, const char *path)
 {
-    return entry_check(entry, &world->site, slice_of(path), BENEATH_WAIT, &now);
+    return entry_check(entry, &(struct look){&world->site, slice_of(path), BENEATH_WAIT, &now});
 }
 
 static int lowest_free_fd(void)
@@ -270,7 +271,7 @@ static void looking_without_sleeping_finds_the_same_or_says_that_it_would_sleep(
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         entry_drop(open_entry(world, rows[i].path));
         errno = 0;
-        struct entry *entry = entry_open(&world->site, slice_of(rows[i].path), BENEATH_NOW, &now);
+        struct entry *entry = entry_open(&(struct look){&world->site, slice_of(rows[i].path), BENEATH_NOW, &now});
         if (entry == NULL)
             assert_int_equal(errno, EAGAIN);
         else
@@ -393,7 +394,7 @@ static void what_every_head_says_is_the_sites_affair(void **state)
     const struct world *world = *state;
     for (size_t i = 0; i < sizeof sites / sizeof *sites; i++) {
         const struct site site = {world->site.root, sites[i].rules};
-        struct entry *entry = entry_open(&site, SLICE("/small.txt"), BENEATH_WAIT, &now);
+        struct entry *entry = entry_open(&(struct look){&site, SLICE("/small.txt"), BENEATH_WAIT, &now});
         struct slice head = {entry->image, entry->head_len};
         if (!slice_equal(response_field(head, "Server"), slice_of(sites[i].server == NULL ? "" : sites[i].server)) ||
             response_count(head, "Server") != (sites[i].server != NULL) ||
@@ -472,7 +473,7 @@ static void a_file_says_when_it_was_changed_unless_that_means_nothing(void **sta
     for (size_t i = 0; i < sizeof times / sizeof *times; i++) {
         const struct clock then = {7, times[i].second};
         set_modified(world, "small.txt", times[i].modified);
-        struct entry *entry = entry_open(&world->site, SLICE("/small.txt"), BENEATH_WAIT, &then);
+        struct entry *entry = entry_open(&(struct look){&world->site, SLICE("/small.txt"), BENEATH_WAIT, &then});
         expect_last_modified(entry, times[i].date);
         entry_drop(entry);
     }
@@ -485,18 +486,24 @@ static void a_date_that_lies_ahead_is_told_once_its_time_has_come(void **state)
     const struct clock before = {7, 784111677}, shortly_before = {8, 784111776}, then = {9, 784111777},
                        after = {10, 784111778};
     set_modified(world, "small.txt", (struct timespec){784111777, 500000000});
-    struct entry *silent = entry_open(&world->site, SLICE("/small.txt"), BENEATH_WAIT, &before);
+    struct entry *silent = entry_open(&(struct look){&world->site, SLICE("/small.txt"), BENEATH_WAIT, &before});
     expect_last_modified(silent, NULL);
-    assert_int_equal(entry_check(silent, &world->site, SLICE("/small.txt"), BENEATH_WAIT, &before), ENTRY_HOLDS);
-    assert_int_equal(entry_check(silent, &world->site, SLICE("/small.txt"), BENEATH_WAIT, &shortly_before),
+    assert_int_equal(entry_check(silent, &(struct look){&world->site, SLICE("/small.txt"), BENEATH_WAIT, &before}),
                      ENTRY_HOLDS);
-    assert_int_equal(entry_check(silent, &world->site, SLICE("/small.txt"), BENEATH_WAIT, &then), ENTRY_CHANGED);
-    assert_int_equal(entry_check(silent, &world->site, SLICE("/small.txt"), BENEATH_WAIT, &after), ENTRY_CHANGED);
-    struct entry *telling = entry_open(&world->site, SLICE("/small.txt"), BENEATH_WAIT, &then);
+    assert_int_equal(
+        entry_check(silent, &(struct look){&world->site, SLICE("/small.txt"), BENEATH_WAIT, &shortly_before}),
+        ENTRY_HOLDS);
+    assert_int_equal(entry_check(silent, &(struct look){&world->site, SLICE("/small.txt"), BENEATH_WAIT, &then}),
+                     ENTRY_CHANGED);
+    assert_int_equal(entry_check(silent, &(struct look){&world->site, SLICE("/small.txt"), BENEATH_WAIT, &after}),
+                     ENTRY_CHANGED);
+    struct entry *telling = entry_open(&(struct look){&world->site, SLICE("/small.txt"), BENEATH_WAIT, &then});
     expect_last_modified(telling, "Sun, 06 Nov 1994 08:49:37 GMT");
     assert_true(slice_equal(telling->validators.etag, silent->validators.etag)); /* its bytes are the same */
-    assert_int_equal(entry_check(telling, &world->site, SLICE("/small.txt"), BENEATH_WAIT, &after), ENTRY_HOLDS);
-    assert_int_equal(entry_check(telling, &world->site, SLICE("/small.txt"), BENEATH_WAIT, &before), ENTRY_CHANGED);
+    assert_int_equal(entry_check(telling, &(struct look){&world->site, SLICE("/small.txt"), BENEATH_WAIT, &after}),
+                     ENTRY_HOLDS);
+    assert_int_equal(entry_check(telling, &(struct look){&world->site, SLICE("/small.txt"), BENEATH_WAIT, &before}),
+                     ENTRY_CHANGED);
     entry_drop(silent);
     entry_drop(telling);
 }
@@ -704,13 +711,13 @@ static void a_file_just_written_is_hot(void **state)
     struct entry *entry = open_entry(*state, "/huge.bin");
     if (!can_tell(entry)) {
         print_message("skipped: the temporary directory's file system can't say what is in the page cache\n");
-        assert_false(entry_is_hot(entry, 0, VAST));
+        assert_false(hot_look(entry, 0, VAST));
         entry_drop(entry);
         skip();
     }
-    assert_true(entry_is_hot(entry, 0, VAST));
-    assert_true(entry_is_hot(entry, VAST - 1, 1));
-    assert_true(entry_is_hot(entry, VAST, 0));
+    assert_true(hot_look(entry, 0, VAST));
+    assert_true(hot_look(entry, VAST - 1, 1));
+    assert_true(hot_look(entry, VAST, 0));
     entry_drop(entry);
 }
 
@@ -737,7 +744,7 @@ static bool chill(const struct entry *entry)
 static bool is_cold(const struct entry *entry, uint64_t offset, uint64_t length)
 {
     const uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
-    return !entry_is_hot(entry, offset, length) || is_resident(entry, (off_t)((offset + length - 1) / page * page));
+    return !hot_look(entry, offset, length) || is_resident(entry, (off_t)((offset + length - 1) / page * page));
 }
 
 static void a_file_is_cold_where_any_of_it_is_until_it_is_warmed(void **state)
@@ -748,11 +755,11 @@ static void a_file_is_cold_where_any_of_it_is_until_it_is_warmed(void **state)
         entry_drop(entry);
         skip();
     }
-    assert_true(entry_is_hot(entry, 0, VAST / 2));
+    assert_true(hot_look(entry, 0, VAST / 2));
     assert_true(is_cold(entry, VAST / 2 - 10, 20)); /* its last byte */
     assert_true(is_cold(entry, 0, VAST));
-    assert_int_equal(entry_warm(entry, VAST / 2, VAST / 2), 0);
-    assert_true(entry_is_hot(entry, 0, VAST));
+    assert_int_equal(hot_warm(entry, VAST / 2, VAST / 2), 0);
+    assert_true(hot_look(entry, 0, VAST));
     if (chill(entry))
         assert_true(is_cold(entry, VAST - 10, 10));
     entry_drop(entry);
@@ -764,8 +771,8 @@ static void warming_a_file_that_shrank_is_no_failure(void **state)
     path_in(*state, "huge.bin", path);
     struct entry *entry = open_entry(*state, "/huge.bin");
     assert_int_equal(truncate(path, 100), 0);
-    assert_int_equal(entry_warm(entry, 0, VAST), 0);
-    assert_int_equal(entry_warm(entry, VAST / 2, 10), 0);
+    assert_int_equal(hot_warm(entry, 0, VAST), 0);
+    assert_int_equal(hot_warm(entry, VAST / 2, 10), 0);
     entry_drop(entry);
 }
 
@@ -774,7 +781,7 @@ static void a_file_that_cannot_be_read_cannot_be_warmed(void **state)
     const struct world *world = *state;
     const struct entry entry = {.fd = world->site.root};
     errno = 0;
-    assert_int_equal(entry_warm(&entry, 0, 10), -1);
+    assert_int_equal(hot_warm(&entry, 0, 10), -1);
     assert_int_equal(errno, EBADF);
 }
 
@@ -809,9 +816,9 @@ static void a_file_system_that_is_memory_is_never_cold(void **state)
     if (!open_tree_in_memory(&tree, &row))
         skip();
     const struct site site = {beneath_root(tree.path), rules};
-    struct entry *entry = entry_open(&site, SLICE("/large"), BENEATH_WAIT, &now);
+    struct entry *entry = entry_open(&(struct look){&site, SLICE("/large"), BENEATH_WAIT, &now});
     assert_true(entry->never_cold);
-    assert_true(entry_is_hot(entry, 0, LARGE));
+    assert_true(hot_look(entry, 0, LARGE));
     entry_drop(entry);
     close(site.root);
     tree_close(&tree);
@@ -831,7 +838,7 @@ static void *look_now(void *arg)
     struct now_look *look = arg;
     if (!refuse_call(SYS_preadv2, EOPNOTSUPP))
         return NULL;
-    struct entry *entry = entry_open(&look->site, slice_of(look->path), BENEATH_NOW, &now);
+    struct entry *entry = entry_open(&(struct look){&look->site, slice_of(look->path), BENEATH_NOW, &now});
     look->error = errno;
     look->status = entry == NULL ? 0 : entry->status;
     look->in_memory = entry != NULL && entry->in_memory;
@@ -844,7 +851,8 @@ static bool look_without_read_now(struct now_look *look)
 {
     pthread_t thread;
     void *done;
-    entry_drop(entry_open(&look->site, slice_of(look->path), BENEATH_WAIT, &now)); /* its name is in memory */
+    entry_drop(
+        entry_open(&(struct look){&look->site, slice_of(look->path), BENEATH_WAIT, &now})); /* its name is in memory */
     assert_int_equal(pthread_create(&thread, NULL, look_now, look), 0);
     assert_int_equal(pthread_join(thread, &done), 0);
     return done != NULL;
@@ -900,7 +908,7 @@ static void a_file_that_is_shorter_than_it_says_stays_in_its_file(void **state)
         close(site.root);
         skip();
     }
-    struct entry *entry = entry_open(&site, SLICE("/uevent_seqnum"), BENEATH_WAIT, &now);
+    struct entry *entry = entry_open(&(struct look){&site, SLICE("/uevent_seqnum"), BENEATH_WAIT, &now});
     assert_int_equal(entry->status, 200);
     assert_int_equal(entry->size, 4096);
     assert_true(entry->fd >= 0);

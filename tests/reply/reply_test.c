@@ -767,7 +767,7 @@ static void a_found_entry_that_is_of_no_use_is_dropped(void **state)
                                         "OPTIONS /small.txt"};
     struct world *w = *state;
     for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
-        struct entry *found = entry_open(&w->sample.site, SLICE("/small.txt"), BENEATH_WAIT, &w->clock);
+        struct entry *found = entry_open(&(struct look){&w->sample.site, SLICE("/small.txt"), BENEATH_WAIT, &w->clock});
         entry_hold(found);
         parse(w, lines[i], NULL);
         assert_int_equal(reply_make(&w->replier, &w->request, found, false, &w->out, &w->reply), REPLY_MADE);

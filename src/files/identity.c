@@ -1,0 +1,43 @@
+#include "files/identity.h"
+
+enum { MTIME_REPRODUCIBLE_MAX = 1 };
+
+struct identity identity_of(const struct stat *st)
+{
+    return (struct identity){
+        .device = st->st_dev,
+        .inode = st->st_ino,
+        .size = (uint64_t)st->st_size,
+        .modified = st->st_mtim,
+        .changed = st->st_ctim,
+    };
+}
+
+static bool same_time(struct timespec a, struct timespec b)
+{
+    return a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec;
+}
+
+bool identity_same(const struct identity *a, const struct identity *b)
+{
+    return a->device == b->device && a->inode == b->inode && a->size == b->size &&
+           same_time(a->modified, b->modified) && same_time(a->changed, b->changed);
+}
+
+static size_t format_tag(const struct identity *identity, char *tag)
+{
+    struct timespec modified = identity->modified, changed = identity->changed;
+    if (modified.tv_sec < 0 || modified.tv_sec > MTIME_REPRODUCIBLE_MAX)
+        return etag_format(modified.tv_sec, (uint32_t)modified.tv_nsec, identity->size, tag);
+    return etag_format_changed(changed.tv_sec, (uint32_t)changed.tv_nsec, identity->size, tag);
+}
+
+struct validators identity_validators(const struct identity *identity, const struct clock *now, char *tag)
+{
+    time_t modified = identity->modified.tv_sec;
+    return (struct validators){
+        .etag = {tag, format_tag(identity, tag)},
+        .last_modified = modified,
+        .has_last_modified = modified > MTIME_REPRODUCIBLE_MAX && modified <= now->second,
+    };
+}
