@@ -36,6 +36,7 @@ struct cache {
     struct hash_key key;
     struct cache_uses uses[2]; /* [1]: those that hold an open file */
     uint64_t bytes;
+    uint32_t files; /* open */
     uint64_t clock; /* counts uses, so that the ages of two entries can be compared */
 };
 

@@ -34,10 +34,11 @@ void docroot_close(struct docroot *docroot);
 
 /*
  * What `path` is (normalised, NUL-ended): from the cache while that can be believed, else by opening it, if that needs
- * no disk. `found`: what docroot_look_up() made of it, or NULL; its reference is taken over. The entry is valid until
- * the next call; hold it to keep it.
+ * no disk. `found`: what docroot_look_up() made of it, or NULL; its reference is taken over. `coded`: a variant in a
+ * content coding would do, so that it must be known whether there are any. The entry is valid until the next call; hold
+ * it to keep it.
  */
-enum docroot_outcome docroot_find(struct docroot *docroot, struct slice path, struct entry *found,
+enum docroot_outcome docroot_find(struct docroot *docroot, struct slice path, struct entry *found, bool coded,
                                   const struct clock *now, struct entry **entry);
 
 /* Opens what `path` is, and may sleep. The entry, whose one reference is the caller's, or NULL when no descriptor or

@@ -14,6 +14,7 @@
 #include "base/buffer.h"
 #include "files/identity.h"
 #include "files/open.h"
+#include "files/sidecar.h"
 
 #include <stdatomic.h>
 #include <stdint.h>
@@ -26,8 +27,11 @@ struct entry {
     int status; /* 200; 301: a directory asked for without its slash; 403, 404, 500: why there is nothing */
     int fd;     /* the open file of a body that isn't in memory, else -1 */
     struct identity identity;
-    uint64_t size;         /* of the body, in bytes */
-    struct slice type;     /* static text */
+    uint64_t size;                   /* of the body, in bytes */
+    enum coding coding;              /* of the body */
+    bool varies;                     /* there are variants: of this one, or this is one */
+    struct entry *variants[CODINGS]; /* references, or NULL; none of CODING_IDENTITY, which is the entry itself */
+    struct slice type;               /* static text */
     struct slice location; /* static text: the name, within its directory, of a file that was not asked for by it */
     struct validators validators; /* the tag points into `tag` */
     char tag[ETAG_MAX];
@@ -41,6 +45,7 @@ struct entry {
     _Atomic uint32_t references;
 
     /* Its cache's, touched by the cache's thread only. */
+    bool unsure;               /* whether there are variants couldn't be told without sleeping */
     uint64_t checked_ms;       /* when the entry was last known to be true */
     uint64_t hot_ms, hot_upto; /* when the file's first hot_upto bytes were last known to be in the page cache */
     struct entry *chain, *older, *newer;
@@ -53,20 +58,28 @@ struct entry {
  * open_file(), where that returns 0. */
 struct entry *entry_open(const struct look *look);
 
+/* Which of the entry and its variants a request is answered with. The reference stays the entry's. */
+struct entry *entry_choose(struct entry *entry, const struct request *request);
+
 /* Appends what the entry has to say in a head, but for its type. A 304 repeats of it what a cache goes by (RFC 9110
- * 15.4.5): ETag, Content-Location. A 200 and a 206 have Last-Modified and Accept-Ranges besides. 0, or -1 with errno
- * ENOMEM. */
+ * 15.4.5): ETag, Content-Location, Vary. A 200 and a 206 have Last-Modified, Content-Encoding and Accept-Ranges
+ * besides. 0, or -1 with errno ENOMEM. */
 int entry_put_cache_fields(const struct entry *entry, struct buffer *head);
 int entry_put_fields(const struct entry *entry, struct buffer *head);
 
 enum entry_check {
     ENTRY_HOLDS = 1, /* the path still leads to what the entry was made of */
+    ENTRY_UNSURE,    /* it does, but of its variants that can't be told without sleeping */
     ENTRY_CHANGED,
     ENTRY_UNKNOWN, /* errno says why it can't be told: as for entry_open */
 };
 
 /* `look` is for the entry's own path. */
 enum entry_check entry_check(const struct entry *entry, const struct look *look);
+
+/* Bytes of memory that its images take, and open files, with those of its variants. */
+uint64_t entry_bytes(const struct entry *entry);
+uint32_t entry_files(const struct entry *entry);
 
 /* The body, where it is in memory. */
 static inline const char *entry_body(const struct entry *entry)

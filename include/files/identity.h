@@ -5,6 +5,7 @@
 #define SHUNT_FILES_IDENTITY_H
 
 #include "base/clock.h"
+#include "http/coding.h"
 #include "http/conditional.h"
 #include "http/etag.h"
 
@@ -21,11 +22,13 @@ struct identity identity_of(const struct stat *st);
 bool identity_same(const struct identity *a, const struct identity *b);
 
 /*
- * Its validators as of now; the tag is written to `tag` (room for ETAG_MAX bytes), and pointed to.
+ * Its validators as of now, in this content coding; the tag is written to `tag` (room for ETAG_MAX bytes), and pointed
+ * to.
  *
  * The tag is of size and time of modification; where that is 0 or 1, as reproducible builds set it, of the time of
  * change. Last-Modified is neither such a time nor one that lies ahead (RFC 9110 8.8.2.1).
  */
-struct validators identity_validators(const struct identity *identity, const struct clock *now, char *tag);
+struct validators identity_validators(const struct identity *identity, enum coding coding, const struct clock *now,
+                                      char *tag);
 
 #endif

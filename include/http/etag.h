@@ -12,11 +12,15 @@
 
 #include <stdint.h>
 
-enum { ETAG_MAX = 48 }; /* two quotes, a letter, a sign, 16 + 8 + 16 digits, two separators, and some */
+enum { ETAG_MAX = 64 }; /* two quotes, a letter, a sign, 16 + 8 + 16 digits, two separators, and a mark */
 
 /* Writes the tag with its quotes into `out` (room for ETAG_MAX bytes); its length. By the time of the last
  * modification, and by that of the last change. */
 size_t etag_format(int64_t seconds, uint32_t nanoseconds, uint64_t size, char *out);
 size_t etag_format_changed(int64_t seconds, uint32_t nanoseconds, uint64_t size, char *out);
+
+/* Marks a tag of `len` bytes as that of a content coding, whose name is short: another tag, even where size and time
+ * are the same (RFC 9110 8.8.3.3). Its new length. */
+size_t etag_mark(char *tag, size_t len, struct slice coding);
 
 #endif

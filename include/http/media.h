@@ -19,4 +19,7 @@ extern const size_t media_count;
  * known, or none, "application/octet-stream". Extensions match in any case. */
 struct slice media_type(struct slice name);
 
+/* Whether files of this type, as media_type() names it, are worth compressing: text, and what is made like it. */
+bool media_compresses(struct slice type);
+
 #endif

@@ -8,7 +8,7 @@ enum { ENTRY_OVERHEAD = sizeof(struct entry) + 64 };
 
 static uint64_t cost(const struct entry *entry)
 {
-    return ENTRY_OVERHEAD + entry->path_len + entry->head_len + (entry->in_memory ? entry->size : 0);
+    return ENTRY_OVERHEAD + entry->path_len + entry_bytes(entry);
 }
 
 int cache_open(struct cache *cache, const struct cache_limits *limits)
@@ -41,7 +41,7 @@ void cache_close(struct cache *cache)
 /* Entries with an open file and those without are two lists, so that each limit finds its oldest at once. */
 static struct cache_uses *uses_of(struct cache *cache, const struct entry *entry)
 {
-    return &cache->uses[entry->fd >= 0];
+    return &cache->uses[entry_files(entry) > 0];
 }
 
 static void unlink_use(struct cache_uses *uses, struct entry *entry)
@@ -94,6 +94,7 @@ void cache_remove(struct cache *cache, struct entry *entry)
     struct cache_uses *uses = uses_of(cache, entry);
     unlink_use(uses, entry);
     uses->entries--;
+    cache->files -= entry_files(entry);
     cache->bytes -= cost(entry);
     entry_drop(entry);
 }
@@ -107,7 +108,7 @@ static struct entry *older(struct entry *a, struct entry *b)
 static void evict(struct cache *cache, const struct entry *keep)
 {
     struct cache_uses *plain = &cache->uses[0], *files = &cache->uses[1];
-    while (files->entries > cache->limits.files && files->oldest != keep)
+    while (cache->files > cache->limits.files && files->oldest != keep)
         cache_remove(cache, files->oldest);
     while (plain->entries + files->entries > cache->limits.entries || cache->bytes > cache->limits.bytes) {
         struct entry *oldest = older(plain->oldest, files->oldest);
@@ -137,6 +138,7 @@ void cache_insert(struct cache *cache, struct entry *entry)
     entry->used = ++cache->clock;
     link_newest(uses_of(cache, entry), entry);
     uses_of(cache, entry)->entries++;
+    cache->files += entry_files(entry);
     cache->bytes += cost(entry);
     evict(cache, entry);
 }

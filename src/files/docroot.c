@@ -22,7 +22,7 @@ void docroot_close(struct docroot *docroot)
 
 uint32_t docroot_shed_files(struct docroot *docroot)
 {
-    uint32_t passing = docroot->passing != NULL && docroot->passing->fd >= 0;
+    uint32_t passing = docroot->passing != NULL && entry_files(docroot->passing) > 0;
     let_pass(docroot, NULL);
     return passing + cache_shed_files(&docroot->cache);
 }
@@ -54,12 +54,18 @@ static enum docroot_outcome open_now(struct docroot *docroot, struct slice path,
     return DOCROOT_FOUND;
 }
 
+static enum docroot_outcome find(struct docroot *docroot, struct slice path, struct entry *found,
+                                 const struct clock *now, struct entry **entry);
+
 /* An entry that has been believed long enough. */
 static enum docroot_outcome check(struct docroot *docroot, struct slice path, const struct clock *now,
                                   struct entry **entry)
 {
-    switch (entry_check(*entry, &(struct look){docroot->site, path, BENEATH_NOW, now})) {
+    enum entry_check checked = entry_check(*entry, &(struct look){docroot->site, path, BENEATH_NOW, now});
+    switch (checked) {
     case ENTRY_HOLDS:
+    case ENTRY_UNSURE:
+        (*entry)->unsure = checked == ENTRY_UNSURE;
         (*entry)->checked_ms = now->now_ms;
         return DOCROOT_FOUND;
     case ENTRY_CHANGED:
@@ -69,12 +75,12 @@ static enum docroot_outcome check(struct docroot *docroot, struct slice path, co
         break;
     }
     if (made_room(docroot)) /* this entry may have gone with the others; there is nothing to shed a second time */
-        return docroot_find(docroot, path, NULL, now, entry);
+        return find(docroot, path, NULL, now, entry);
     return outcome_of_errno(); /* it stays, for when there are descriptors again */
 }
 
-enum docroot_outcome docroot_find(struct docroot *docroot, struct slice path, struct entry *found,
-                                  const struct clock *now, struct entry **entry)
+static enum docroot_outcome find(struct docroot *docroot, struct slice path, struct entry *found,
+                                 const struct clock *now, struct entry **entry)
 {
     let_pass(docroot, NULL);
     *entry = found;
@@ -90,6 +96,13 @@ enum docroot_outcome docroot_find(struct docroot *docroot, struct slice path, st
     if (now->now_ms - (*entry)->checked_ms < DOCROOT_VALID_MS)
         return DOCROOT_FOUND;
     return check(docroot, path, now, entry);
+}
+
+enum docroot_outcome docroot_find(struct docroot *docroot, struct slice path, struct entry *found, bool coded,
+                                  const struct clock *now, struct entry **entry)
+{
+    enum docroot_outcome outcome = find(docroot, path, found, now, entry);
+    return outcome == DOCROOT_FOUND && coded && (*entry)->unsure ? DOCROOT_SLEEPS : outcome;
 }
 
 struct entry *docroot_look_up(const struct docroot *docroot, struct slice path, const struct clock *now)

@@ -6,6 +6,7 @@
 #include "http/media.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -35,10 +36,42 @@ void entry_drop(struct entry *entry)
 {
     if (entry == NULL || atomic_fetch_sub_explicit(&entry->references, 1, memory_order_acq_rel) != 1)
         return;
+    for (int coding = 0; coding < CODINGS; coding++)
+        entry_drop(entry->variants[coding]);
     if (entry->fd >= 0)
         close(entry->fd);
     free(entry->image);
     free(entry);
+}
+
+uint64_t entry_bytes(const struct entry *entry)
+{
+    uint64_t bytes = entry->head_len + (entry->in_memory ? entry->size : 0);
+    for (int coding = 0; coding < CODINGS; coding++)
+        if (entry->variants[coding] != NULL)
+            bytes += sizeof *entry + entry_bytes(entry->variants[coding]);
+    return bytes;
+}
+
+uint32_t entry_files(const struct entry *entry)
+{
+    uint32_t files = entry->fd >= 0;
+    for (int coding = 0; coding < CODINGS; coding++)
+        if (entry->variants[coding] != NULL)
+            files += entry_files(entry->variants[coding]);
+    return files;
+}
+
+struct entry *entry_choose(struct entry *entry, const struct request *request)
+{
+    uint32_t available = 0;
+    if (!entry->varies || request->accept_encoding.at == NULL)
+        return entry;
+    for (int coding = 0; coding < CODINGS; coding++)
+        available |= entry->variants[coding] == NULL ? 0 : UINT32_C(1) << coding;
+    struct coding_weights weights = coding_read(request);
+    enum coding chosen = coding_choose(&weights, available);
+    return chosen == CODING_IDENTITY ? entry : entry->variants[chosen];
 }
 
 /* What came of reading a file that may be changing. */
@@ -70,22 +103,14 @@ static enum loaded read_body(struct entry *entry, enum beneath_mode mode)
     return whole && identity_same(&before, &entry->identity) ? LOADED : TORN;
 }
 
-/* Type and validators of the file that was opened. */
-static void describe(struct entry *entry, const struct look *look)
-{
-    struct slice name = open_name(look->path);
-    if (open_is_index(look->path))
-        entry->location = name;
-    entry->type = media_type(name);
-    entry->validators = identity_validators(&entry->identity, look->now, entry->tag);
-}
-
 int entry_put_cache_fields(const struct entry *entry, struct buffer *head)
 {
     struct slice etag = entry->validators.etag;
     if (etag.len > 0 && head_field(head, SLICE("ETag"), etag) < 0)
         return -1;
-    return entry->location.len > 0 ? head_field(head, SLICE("Content-Location"), entry->location) : 0;
+    if (entry->location.len > 0 && head_field(head, SLICE("Content-Location"), entry->location) < 0)
+        return -1;
+    return entry->varies ? head_field(head, SLICE("Vary"), SLICE("Accept-Encoding")) : 0;
 }
 
 int entry_put_fields(const struct entry *entry, struct buffer *head)
@@ -98,34 +123,47 @@ int entry_put_fields(const struct entry *entry, struct buffer *head)
     }
     if (entry_put_cache_fields(entry, head) < 0)
         return -1;
+    if (entry->coding != CODING_IDENTITY && head_field(head, SLICE("Content-Encoding"), coding_name(entry->coding)) < 0)
+        return -1;
     return head_field(head, SLICE("Accept-Ranges"), SLICE("bytes"));
 }
 
-/* The ready head of a plain 200, with room behind it for the body where that is to be in memory. 0 or -1. */
+/* The head of a plain 200. 0 or -1. */
+static int put_head(const struct entry *entry, const struct head_rules *rules, struct buffer *head)
+{
+    char date[DATE_LEN];
+    date_format(0, date); /* overwritten in each reply */
+    if (head_begin(head, 200, date, rules) < 0 || head_type(head, entry->type, rules) < 0 ||
+        entry_put_fields(entry, head) < 0 || head_number(head, SLICE("Content-Length"), entry->size) < 0)
+        return -1;
+    return head_end(head);
+}
+
+/* Makes the ready head, with room behind it for the body where that is to be in memory. What was there of a body goes
+ * along. 0 or -1. */
 static int make_image(struct entry *entry, const struct head_rules *rules, bool with_body)
 {
     struct buffer head;
-    char date[DATE_LEN];
     buffer_init(&head);
-    date_format(0, date); /* overwritten in each reply */
-    bool made = head_begin(&head, 200, date, rules) == 0 && head_type(&head, entry->type, rules) == 0 &&
-                entry_put_fields(entry, &head) == 0 && head_number(&head, SLICE("Content-Length"), entry->size) == 0 &&
-                head_end(&head) == 0;
-    free(entry->image);
-    entry->image = made ? malloc(buffer_length(&head) + (with_body ? entry->size : 0)) : NULL;
-    if (entry->image != NULL) {
+    char *image =
+        put_head(entry, rules, &head) < 0 ? NULL : malloc(buffer_length(&head) + (with_body ? entry->size : 0));
+    if (image != NULL) {
+        memcpy(image, buffer_bytes(&head).at, buffer_length(&head));
+        if (entry->in_memory)
+            memcpy(image + buffer_length(&head), entry_body(entry), entry->size);
+        free(entry->image);
+        entry->image = image;
         entry->head_len = (uint32_t)buffer_length(&head);
-        memcpy(entry->image, buffer_bytes(&head).at, entry->head_len);
     }
     buffer_fini(&head);
-    return entry->image == NULL ? -1 : 0;
+    return image == NULL ? -1 : 0;
 }
 
 /* Fills in all that a regular file's entry has, by its identity. */
 static enum loaded load(struct entry *entry, const struct look *look, bool with_body)
 {
     entry->size = entry->identity.size;
-    describe(entry, look);
+    entry->validators = identity_validators(&entry->identity, entry->coding, look->now, entry->tag);
     with_body = with_body && entry->size <= ENTRY_BODY_MAX;
     if (make_image(entry, &look->site->head, with_body) < 0)
         return FAILED;
@@ -158,20 +196,82 @@ static struct entry *refusal(int status, const struct look *look)
     return status == 0 ? NULL : new_entry(status, look);
 }
 
+/* An entry for a file that is open: the descriptor is its, be it loaded or not. NULL with errno. */
+static struct entry *new_file(const struct look *look, int fd, const struct identity *identity)
+{
+    struct entry *entry = new_entry(200, look);
+    if (entry == NULL) {
+        close(fd);
+        errno = ENOMEM;
+        return NULL;
+    }
+    entry->fd = fd;
+    entry->identity = *identity;
+    return entry;
+}
+
+/* Makes a variant of an open sidecar, which is its from here on. 0, or -1 with errno. */
+static int load_variant(struct entry *entry, const struct look *look, enum coding coding, struct sidecar *sidecar)
+{
+    char path[PATH_MAX];
+    struct look beside = *look;
+    int fd = sidecar->fd;
+    sidecar->fd = -1;
+    beside.path = sidecar_path(look->path, coding, path);
+    struct entry *variant = new_file(&beside, fd, &sidecar->identity);
+    if (variant == NULL)
+        return -1;
+    variant->type = entry->type;
+    variant->location = entry->location;
+    variant->coding = coding;
+    variant->varies = true;
+    int failed = load_file(variant, &beside);
+    if (failed == 0 && sidecar_serves(&variant->identity, &entry->identity)) {
+        entry->variants[coding] = variant;
+        return 0;
+    }
+    int error = errno;
+    entry_drop(variant);
+    errno = error;
+    return failed < 0 && open_status_of_errno(error) == 0 ? -1 : 0; /* can't be read: as if it weren't there */
+}
+
+/* Looks for the variants of an entry that is loaded, and tells in its head that there are some. Where that would sleep,
+ * there may be: who wants none needn't wait. 0, or -1 with errno. */
+static int load_variants(struct entry *entry, const struct look *look)
+{
+    struct sidecars sidecars;
+    int failed = 0;
+    if (sidecars_open(look, &entry->identity, &sidecars) < 0) {
+        if (errno != EAGAIN)
+            return -1;
+        entry->unsure = true;
+    }
+    entry->varies = sidecars.some;
+    for (int coding = 0; coding < CODINGS && failed == 0; coding++) {
+        if (sidecars.of[coding].fd >= 0)
+            failed = load_variant(entry, look, (enum coding)coding, &sidecars.of[coding]);
+    }
+    int error = errno;
+    sidecars_close(&sidecars);
+    errno = error;
+    return failed < 0 || !entry->varies ? failed : make_image(entry, &look->site->head, entry->in_memory);
+}
+
 struct entry *entry_open(const struct look *look)
 {
     struct stat st;
     int fd, status = open_file(look, &fd, &st);
     if (status != 200)
         return refusal(status, look);
-    struct entry *entry = new_entry(200, look);
-    if (entry == NULL) {
-        close(fd);
+    struct identity identity = identity_of(&st);
+    struct entry *entry = new_file(look, fd, &identity);
+    if (entry == NULL)
         return NULL;
-    }
-    entry->fd = fd;
-    entry->identity = identity_of(&st);
-    if (load_file(entry, look) == 0)
+    entry->type = media_type(open_name(look->path));
+    if (open_is_index(look->path))
+        entry->location = open_name(look->path);
+    if (load_file(entry, look) == 0 && (!media_compresses(entry->type) || load_variants(entry, look) == 0))
         return entry;
     int error = errno;
     entry_drop(entry);
@@ -185,7 +285,27 @@ static bool is_true(const struct entry *entry, const struct stat *st, const stru
     struct identity identity = identity_of(st);
     char tag[ETAG_MAX];
     return identity_same(&identity, &entry->identity) &&
-           identity_validators(&identity, now, tag).has_last_modified == entry->validators.has_last_modified;
+           identity_validators(&identity, entry->coding, now, tag).has_last_modified ==
+               entry->validators.has_last_modified;
+}
+
+/* The same of its variants. */
+static enum entry_check check_variants(const struct entry *entry, const struct look *look)
+{
+    struct sidecars sidecars;
+    bool holds = true;
+    if (!media_compresses(entry->type))
+        return ENTRY_HOLDS;
+    if (sidecars_open(look, &entry->identity, &sidecars) < 0)
+        return errno == EAGAIN ? ENTRY_UNSURE : ENTRY_UNKNOWN;
+    for (int coding = 0; coding < CODINGS && holds; coding++) {
+        const struct entry *variant = entry->variants[coding];
+        const struct sidecar *sidecar = &sidecars.of[coding];
+        holds = (variant != NULL) == (sidecar->fd >= 0) &&
+                (variant == NULL || identity_same(&variant->identity, &sidecar->identity));
+    }
+    sidecars_close(&sidecars);
+    return holds ? ENTRY_HOLDS : ENTRY_CHANGED;
 }
 
 enum entry_check entry_check(const struct entry *entry, const struct look *look)
@@ -194,8 +314,9 @@ enum entry_check entry_check(const struct entry *entry, const struct look *look)
     int fd, status = open_file(look, &fd, &st);
     if (status == 0)
         return ENTRY_UNKNOWN;
-    bool holds = status == entry->status && (status != 200 || is_true(entry, &st, look->now));
     if (fd >= 0)
         close(fd);
-    return holds ? ENTRY_HOLDS : ENTRY_CHANGED;
+    if (status != entry->status || (status == 200 && !is_true(entry, &st, look->now)))
+        return ENTRY_CHANGED;
+    return status == 200 ? check_variants(entry, look) : ENTRY_HOLDS;
 }

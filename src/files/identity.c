@@ -24,7 +24,7 @@ bool identity_same(const struct identity *a, const struct identity *b)
            same_time(a->modified, b->modified) && same_time(a->changed, b->changed);
 }
 
-static size_t format_tag(const struct identity *identity, char *tag)
+static size_t format_plain(const struct identity *identity, char *tag)
 {
     struct timespec modified = identity->modified, changed = identity->changed;
     if (modified.tv_sec < 0 || modified.tv_sec > MTIME_REPRODUCIBLE_MAX)
@@ -32,11 +32,18 @@ static size_t format_tag(const struct identity *identity, char *tag)
     return etag_format_changed(changed.tv_sec, (uint32_t)changed.tv_nsec, identity->size, tag);
 }
 
-struct validators identity_validators(const struct identity *identity, const struct clock *now, char *tag)
+static size_t format_tag(const struct identity *identity, enum coding coding, char *tag)
+{
+    size_t len = format_plain(identity, tag);
+    return coding == CODING_IDENTITY ? len : etag_mark(tag, len, coding_name(coding));
+}
+
+struct validators identity_validators(const struct identity *identity, enum coding coding, const struct clock *now,
+                                      char *tag)
 {
     time_t modified = identity->modified.tv_sec;
     return (struct validators){
-        .etag = {tag, format_tag(identity, tag)},
+        .etag = {tag, format_tag(identity, coding, tag)},
         .last_modified = modified,
         .has_last_modified = modified > MTIME_REPRODUCIBLE_MAX && modified <= now->second,
     };

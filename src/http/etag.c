@@ -11,6 +11,14 @@ static size_t format(const char *kind, int64_t seconds, uint32_t nanoseconds, ui
     return (size_t)len;
 }
 
+size_t etag_mark(char *tag, size_t len, struct slice coding)
+{
+    tag[len - 1] = '-';
+    memcpy(tag + len, coding.at, coding.len);
+    tag[len + coding.len] = '"';
+    return len + coding.len + 1;
+}
+
 size_t etag_format(int64_t seconds, uint32_t nanoseconds, uint64_t size, char *out)
 {
     return format("", seconds, nanoseconds, size, out);

@@ -141,6 +141,45 @@ static struct slice extension_of(struct slice name)
     return (struct slice){name.at + start, name.len - start};
 }
 
+/* Of those in the table above that aren't text or a form of XML or JSON. Fonts in TrueType's form aren't compressed
+ * yet, and neither is what is made of plain pixels or instructions. */
+static const char *const plain[] = {
+    "application/javascript",
+    "application/json",
+    "application/jsonl",
+    "application/cbor",
+    "application/wasm",
+    "application/rtf",
+    "application/toml",
+    "application/yaml",
+    "application/x-subrip",
+    "application/x-tar",
+    "application/vnd.apple.mpegurl",
+    "font/otf",
+    "font/ttf",
+    "image/bmp",
+    "image/vnd.microsoft.icon",
+    "application/vnd.ms-fontobject",
+};
+
+static bool ends_with(struct slice whole, struct slice end)
+{
+    return whole.len >= end.len && memcmp(whole.at + whole.len - end.len, end.at, end.len) == 0;
+}
+
+bool media_compresses(struct slice type)
+{
+    const char *parameters = memchr(type.at, ';', type.len);
+    struct slice name = {type.at, parameters == NULL ? type.len : (size_t)(parameters - type.at)};
+    if (slice_starts_with(name, SLICE("text/")) || ends_with(name, SLICE("+xml")) || ends_with(name, SLICE("+json")) ||
+        ends_with(name, SLICE("/xml")))
+        return true;
+    for (size_t i = 0; i < sizeof plain / sizeof *plain; i++)
+        if (slice_equal(name, slice_of(plain[i])))
+            return true;
+    return false;
+}
+
 static int compare(const void *extension, const void *row)
 {
     return strcmp(extension, ((const struct media *)row)->extension);

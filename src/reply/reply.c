@@ -39,6 +39,7 @@ static bool is_plain(const struct request *request)
 static int reply_with_file(const struct draft *draft, const struct request *request, struct entry *entry, int64_t now)
 {
     struct ranges ranges;
+    entry = entry_choose(entry, request);
     if (is_plain(request))
         return draft_file(draft, entry);
     int status = conditional_evaluate(request, &entry->validators, now);
@@ -118,7 +119,7 @@ enum reply_outcome reply_make(const struct replier *replier, const struct reques
         entry_drop(found);
         return outcome_of(status != 0 ? draft_page(&draft, status) : draft_options(&draft), &draft, before);
     }
-    switch (docroot_find(replier->docroot, path, found, replier->clock, &entry)) {
+    switch (docroot_find(replier->docroot, path, found, request->accept_encoding.at != NULL, replier->clock, &entry)) {
     case DOCROOT_SLEEPS:
         return REPLY_SLEEPS;
     case DOCROOT_FULL:

@@ -52,11 +52,11 @@ static struct entry *find(struct world *w, const char *path, uint64_t now_ms)
 {
     const struct clock then = {now_ms, SECOND};
     struct entry *entry;
-    enum docroot_outcome outcome = docroot_find(&w->docroot, slice_of(path), NULL, &then, &entry);
+    enum docroot_outcome outcome = docroot_find(&w->docroot, slice_of(path), NULL, false, &then, &entry);
     if (outcome == DOCROOT_SLEEPS) {
         struct entry *found = docroot_look_up(&w->docroot, slice_of(path), &then);
         assert_non_null(found);
-        outcome = docroot_find(&w->docroot, slice_of(path), found, &then, &entry);
+        outcome = docroot_find(&w->docroot, slice_of(path), found, false, &then, &entry);
     }
     assert_int_equal(outcome, DOCROOT_FOUND);
     return entry;
@@ -79,7 +79,7 @@ static struct entry *pass(struct world *w, const char *path)
 {
     struct entry *entry;
     close(beneath_open(w->site.root, path + 1, BENEATH_WAIT));
-    if (docroot_find(&w->docroot, slice_of(path), NULL, &now, &entry) == DOCROOT_FOUND)
+    if (docroot_find(&w->docroot, slice_of(path), NULL, false, &now, &entry) == DOCROOT_FOUND)
         return entry;
     close_world(w);
     print_message("skipped: the temporary directory's file system can't say what is in the page cache\n");
@@ -126,7 +126,7 @@ static void what_took_a_look_that_may_sleep_stays_from_the_first_time_on(void **
     struct entry *entry = NULL;
     open_world(&w);
     struct entry *found = docroot_look_up(&w.docroot, SLICE("/small"), &now);
-    assert_int_equal(docroot_find(&w.docroot, SLICE("/small"), found, &now, &entry), DOCROOT_FOUND);
+    assert_int_equal(docroot_find(&w.docroot, SLICE("/small"), found, false, &now, &entry), DOCROOT_FOUND);
     assert_ptr_equal(entry, found);
     assert_ptr_equal(find(&w, "/small", NOW), found);
     close_world(&w);
@@ -184,10 +184,10 @@ static void a_date_that_lay_ahead_is_told_when_the_entry_is_looked_at_again(void
     assert_int_equal(utimensat(AT_FDCWD, path, ahead, 0), 0);
     assert_false(find_again(&w, "/small", NOW)->validators.has_last_modified);
     assert_false(find(&w, "/small", NOW + DOCROOT_VALID_MS)->validators.has_last_modified);
-    assert_int_equal(docroot_find(&w.docroot, SLICE("/small"), NULL, &then, &entry), DOCROOT_FOUND);
+    assert_int_equal(docroot_find(&w.docroot, SLICE("/small"), NULL, false, &then, &entry), DOCROOT_FOUND);
     assert_false(entry->validators.has_last_modified); /* it is believed for a second */
     const struct clock later = {NOW + 2 * DOCROOT_VALID_MS, SECOND + 1};
-    enum docroot_outcome outcome = docroot_find(&w.docroot, SLICE("/small"), NULL, &later, &entry);
+    enum docroot_outcome outcome = docroot_find(&w.docroot, SLICE("/small"), NULL, false, &later, &entry);
     if (outcome == DOCROOT_SLEEPS)
         entry = docroot_look_up(&w.docroot, SLICE("/small"), &later);
     assert_true(entry->validators.has_last_modified);
@@ -205,9 +205,9 @@ static void where_all_is_cold_every_path_sleeps_until_it_is_looked_up(void **sta
     open_world(&w);
     w.docroot.assume_cold = true;
     for (int i = 0; i < 2; i++) {
-        assert_int_equal(docroot_find(&w.docroot, SLICE("/small"), NULL, &now, &entry), DOCROOT_SLEEPS);
+        assert_int_equal(docroot_find(&w.docroot, SLICE("/small"), NULL, false, &now, &entry), DOCROOT_SLEEPS);
         struct entry *found = docroot_look_up(&w.docroot, SLICE("/small"), &now);
-        assert_int_equal(docroot_find(&w.docroot, SLICE("/small"), found, &now, &entry), DOCROOT_FOUND);
+        assert_int_equal(docroot_find(&w.docroot, SLICE("/small"), found, false, &now, &entry), DOCROOT_FOUND);
         assert_ptr_equal(entry, found);
         assert_int_equal(entry->references, 1);
     }
@@ -236,9 +236,9 @@ static void without_descriptors_cached_files_give_theirs_up_and_then_it_is_full(
     struct entry *large = find_again(&w, "/large", NOW);
     assert_true(large->fd >= 0);
     struct rlimit was = no_more_files();
-    enum docroot_outcome with_one_to_give = docroot_find(&w.docroot, SLICE("/other"), NULL, &now, &entry);
+    enum docroot_outcome with_one_to_give = docroot_find(&w.docroot, SLICE("/other"), NULL, false, &now, &entry);
     struct rlimit again = no_more_files();
-    enum docroot_outcome with_none = docroot_find(&w.docroot, SLICE("/nothing"), NULL, &now, &entry);
+    enum docroot_outcome with_none = docroot_find(&w.docroot, SLICE("/nothing"), NULL, false, &now, &entry);
     setrlimit(RLIMIT_NOFILE, &was);
     (void)again;
     assert_true(with_one_to_give == DOCROOT_FOUND || with_one_to_give == DOCROOT_SLEEPS);

@@ -29,7 +29,9 @@ static const char *const directories[] = {"dir",
                                           "x..y",
                                           "sp ace",
                                           ".well-known/.deep",
-                                          "dir/.well-known"};
+                                          "dir/.well-known",
+                                          "v",
+                                          "v/dir.js.gz"};
 
 static const struct text_file texts[] = {
     {"index.html", "<!doctype html><title>front</title><p>the front page\n"},
@@ -86,6 +88,25 @@ static const struct text_file texts[] = {
     {"types/a.unheard-of", "a\n"},
     {"types/nothing", "a\n"},
     {"types/a.html.", "a\n"},
+    {"v/a.js", "the original, of forty-two bytes in all..\n"},
+    {"v/a.js.gz", "gzip, of thirty bytes in all.\n"},
+    {"v/a.js.zst", "zstd, of twenty-one.\n"},
+    {"v/a.js.br", "br, 12 only\n"},
+    {"v/index.html", "<!doctype html><title>a page with a variant</title>\n"},
+    {"v/index.html.gz", "a page, by gzip\n"},
+    {"v/larger.js", "small\n"},
+    {"v/larger.js.gz", "larger than its original\n"},
+    {"v/same.js", "same size\n"},
+    {"v/same.js.gz", "size same\n"},
+    {"v/older.js", "changed since it was compressed\n"},
+    {"v/out.js", "longer than what lies outside, which must not be seen; longer than what lies outside\n"},
+    {"v/dir.js", "its variant is a directory\n"},
+    {"v/a.png", "no text, so that nobody looks for a variant\n"},
+    {"v/a.png.gz", "gzip\n"},
+    {"v/only.js.gz", "without an original\n"},
+    {"v/link.js", "its variant is a link, which stays inside\n"},
+    {"v/closed.js", "its variant may not be read\n"},
+    {"v/closed.js.gz", "closed\n"},
 };
 
 /* name and text: where the link leads */
@@ -100,6 +121,8 @@ static const struct text_file links[] = {
     {"link-loop", "link-loop"},
     {"link-proc", "/proc/self/root/etc/hostname"},
     {"link-index/index.html", "../../outside.txt"},
+    {"v/out.js.gz", "../../outside.txt"},
+    {"v/link.js.gz", "a.js.br"},
 };
 
 static void give_up(const char *what)
@@ -189,8 +212,8 @@ static void build_files(struct site *site)
     static const struct {
         const char *name;
         size_t size;
-    } patterns[] = {
-        {"1k.bin", 1024}, {"16k.bin", 16384}, {"100k.bin", 100000}, {"1m.bin", 1048576}, {"4m.bin", 4000000}};
+    } patterns[] = {{"1k.bin", 1024},    {"16k.bin", 16384},   {"100k.bin", 100000},   {"1m.bin", 1048576},
+                    {"4m.bin", 4000000}, {"v/big.js", 300000}, {"v/big.js.gz", 200000}};
     for (size_t i = 0; i < sizeof patterns / sizeof *patterns; i++) {
         site_write_pattern(site, patterns[i].name, patterns[i].size);
         site_path(site, patterns[i].name, path);
@@ -198,8 +221,8 @@ static void build_files(struct site *site)
     }
 }
 
-/* Files whose dates say nothing. */
-static void build_undated(struct site *site)
+/* Files with dates of their own. */
+static void build_dated(struct site *site)
 {
     const struct {
         const char *name, *text;
@@ -208,6 +231,7 @@ static void build_undated(struct site *site)
         {"tomorrow.txt", "not yet\n", time(NULL) + 86400},
         {"epoch.txt", "built\n", 0},
         {"epoch-1.txt", "built\n", 1},
+        {"v/older.js.gz", "outdated\n", SITE_CHANGED - 1},
     };
     char path[SITE_PATH_MAX];
     for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
@@ -239,6 +263,8 @@ static void build_specials(struct site *site)
         give_up(path);
     site_path(site, "unreadable.txt", path);
     chmod(path, 0);
+    site_path(site, "v/closed.js.gz", path);
+    chmod(path, 0);
     site_path(site, "closed", path);
     chmod(path, 0);
 }
@@ -257,7 +283,7 @@ void site_build(struct site *site)
     snprintf(outside, sizeof outside, "%s/outside.txt", site->place);
     write_file(outside, "outside, never to be served\n", 28);
     build_files(site);
-    build_undated(site);
+    build_dated(site);
     build_links(site);
     build_specials(site);
 }
