@@ -245,7 +245,7 @@ static int load_variants(struct entry *entry, const struct look *look)
     if (sidecars_open(look, &entry->identity, &sidecars) < 0) {
         if (errno != EAGAIN)
             return -1;
-        entry->unsure = true;
+        entry->unsure = look->mode == BENEATH_NOW; /* else somebody has a lease on it: as if it weren't there */
     }
     entry->varies = sidecars.some;
     for (int coding = 0; coding < CODINGS && failed == 0; coding++) {
@@ -280,12 +280,11 @@ struct entry *entry_open(const struct look *look)
 }
 
 /* Whether the file is still the one that the entry was made of, and may still be told of as the entry does. */
-static bool is_true(const struct entry *entry, const struct stat *st, const struct clock *now)
+static bool is_true(const struct entry *entry, const struct identity *identity, const struct clock *now)
 {
-    struct identity identity = identity_of(st);
     char tag[ETAG_MAX];
-    return identity_same(&identity, &entry->identity) &&
-           identity_validators(&identity, entry->coding, now, tag).has_last_modified ==
+    return identity_same(identity, &entry->identity) &&
+           identity_validators(identity, entry->coding, now, tag).has_last_modified ==
                entry->validators.has_last_modified;
 }
 
@@ -302,7 +301,7 @@ static enum entry_check check_variants(const struct entry *entry, const struct l
         const struct entry *variant = entry->variants[coding];
         const struct sidecar *sidecar = &sidecars.of[coding];
         holds = (variant != NULL) == (sidecar->fd >= 0) &&
-                (variant == NULL || identity_same(&variant->identity, &sidecar->identity));
+                (variant == NULL || is_true(variant, &sidecar->identity, look->now));
     }
     sidecars_close(&sidecars);
     return holds ? ENTRY_HOLDS : ENTRY_CHANGED;
@@ -316,7 +315,10 @@ enum entry_check entry_check(const struct entry *entry, const struct look *look)
         return ENTRY_UNKNOWN;
     if (fd >= 0)
         close(fd);
-    if (status != entry->status || (status == 200 && !is_true(entry, &st, look->now)))
+    if (status != entry->status)
         return ENTRY_CHANGED;
-    return status == 200 ? check_variants(entry, look) : ENTRY_HOLDS;
+    if (status != 200)
+        return ENTRY_HOLDS;
+    struct identity identity = identity_of(&st);
+    return is_true(entry, &identity, look->now) ? check_variants(entry, look) : ENTRY_CHANGED;
 }

@@ -10,6 +10,31 @@ curl_whole() {
     curl -fsS --compressed -o d "$url/numbers.txt"
     cmp d "$site/numbers.txt"
 }
+
+# What gzip made comes to who takes it, and is what it was made of; the rest of it as well, and not a second time what is there. Who
+# takes none has the file itself.
+curl_compressed() {
+    seq 200000 299999 >"$site/compressed.txt"
+    gzip -k "$site/compressed.txt"
+    curl -fsS --compressed -D head -o a "$url/compressed.txt"
+    cmp a "$site/compressed.txt"
+    tr -d '\r' <head | grep -qix 'Content-Encoding: gzip'
+    tr -d '\r' <head | grep -qix 'Vary: Accept-Encoding'
+    tr -d '\r' <head | grep -qix "Content-Length: $(stat -c %s "$site/compressed.txt.gz")"
+    curl -fsS -D head -o b "$url/compressed.txt"
+    cmp b "$site/compressed.txt"
+    [ "$(grep -ci '^Content-Encoding' head)" = 0 ]
+    tr -d '\r' <head | grep -qix 'Vary: Accept-Encoding'
+    curl -fsS -H 'Accept-Encoding: gzip' -o c "$url/compressed.txt"
+    cmp c "$site/compressed.txt.gz"
+    head -c 10000 "$site/compressed.txt.gz" >c
+    curl -fsS -H 'Accept-Encoding: gzip' -C - -o c "$url/compressed.txt"
+    gzip -dc <c | cmp - "$site/compressed.txt"
+    curl -fsS --compressed --etag-save tag -o d "$url/compressed.txt"
+    [ "$(code e --compressed --etag-compare tag "$url/compressed.txt")" = 304 ]
+    [ "$(code e --etag-compare tag "$url/compressed.txt")" = 200 ]
+    cmp e "$site/compressed.txt"
+}
 curl_resume() {
     head -c 1000000 "$site/3m.bin" >a
     curl -fsS -C - -o a "$url/3m.bin"

@@ -232,6 +232,132 @@ static void exactly_those_with_files_are_shed(void **state)
     cache_close(&cache);
 }
 
+/* ---- variants: what they hold counts as their entry's */
+
+static struct entry *add_variant(struct entry *entry, enum coding coding, struct entry *variant)
+{
+    variant->coding = coding;
+    entry->variants[coding] = variant;
+    entry->varies = true;
+    return entry;
+}
+
+/* An entry with so many variants that hold an open file; it holds one itself, or doesn't. */
+static struct entry *make_varying(bool with_file, int files)
+{
+    static const enum coding codings[] = {CODING_BR, CODING_GZIP, CODING_ZSTD};
+    struct entry *entry = make_entry(with_file);
+    for (int i = 0; i < 3; i++)
+        add_variant(entry, codings[i], i < files ? make_entry(true) : make_body(10));
+    return entry;
+}
+
+static void open_files_of_variants_count(void **state)
+{
+    (void)state;
+    for (int with_file = 0; with_file < 2; with_file++)
+        for (int files = 0; files <= 3; files++) {
+            struct cache cache = open_cache(10, PLENTY, 10);
+            unsigned open = (unsigned)(with_file + files);
+            insert(&cache, "/a", make_entry(true));
+            insert(&cache, "/b", make_varying(with_file, files));
+            assert_int_equal(cache.files, 1 + open);
+            assert_int_equal(cache.uses[1].entries, 1 + (open > 0));
+            insert(&cache, "/b", make_entry(false));
+            assert_int_equal(cache.files, 1);
+            cache_remove(&cache, insert(&cache, "/b", make_varying(with_file, files)));
+            assert_int_equal(cache.files, 1);
+            cache_close(&cache);
+            assert_int_equal(cache.files, 0);
+        }
+}
+
+static void the_limit_on_open_files_is_one_on_those_of_variants(void **state)
+{
+    static const struct {
+        const char *name;
+        bool with_file;
+        int files;
+        const char *left;
+    } rows[] = {
+        {"no file more", false, 0, "abcde"},
+        {"one by a variant", false, 1, "abcde"},
+        {"two by a file and its variant", true, 1, "acde"},
+        {"two by variants", false, 2, "acde"},
+        {"three by variants", false, 3, "ade"},
+        {"four, all that may be open", true, 3, "ae"},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct cache cache = open_cache(100, PLENTY, 4);
+        run_script(&cache, "aBCD");
+        insert(&cache, "/e", make_varying(rows[i].with_file, rows[i].files));
+        expect_paths(&cache, rows[i].name, rows[i].left);
+        assert_true(cache.files <= 4);
+        cache_close(&cache);
+        assert_int_equal(cache.files, 0);
+    }
+}
+
+static void one_with_more_files_than_may_be_open_is_there_while_it_is_in_use(void **state)
+{
+    (void)state;
+    struct cache cache = open_cache(100, PLENTY, 3);
+    run_script(&cache, "aBC");
+    insert(&cache, "/d", make_varying(true, 3));
+    expect_paths(&cache, "too many files", "ad");
+    assert_int_equal(cache.files, 4);
+    insert(&cache, "/e", make_entry(true));
+    expect_paths(&cache, "and it goes with the next", "ae");
+    assert_int_equal(cache.files, 1);
+    cache_close(&cache);
+}
+
+static void bytes_of_variants_count(void **state)
+{
+    (void)state;
+    struct cache cache = open_cache(100, PLENTY, 10);
+    insert(&cache, "/a", make_body(1000));
+    uint64_t plain = cache.bytes;
+    insert(&cache, "/b", add_variant(make_body(1000), CODING_ZSTD, make_body(700)));
+    uint64_t varying = cache.bytes - plain;
+    assert_true(varying >= plain + 700 + sizeof(struct entry));
+    insert(&cache, "/c", add_variant(make_body(1000), CODING_BR, make_body(701)));
+    assert_int_equal(cache.bytes, plain + 2 * varying + 1);
+    cache_remove(&cache, cache_find(&cache, SLICE("/b")));
+    assert_int_equal(cache.bytes, plain + varying + 1);
+    cache_close(&cache);
+    assert_int_equal(cache.bytes, 0);
+    cache = open_cache(100, 2 * varying, 10);
+    insert(&cache, "/a", make_body(1));
+    insert(&cache, "/b", add_variant(make_body(1000), CODING_GZIP, make_body(700)));
+    expect_paths(&cache, "both fit", "ab");
+    insert(&cache, "/c", add_variant(make_body(1000), CODING_GZIP, make_body(700)));
+    expect_paths(&cache, "two that vary fit", "bc");
+    insert(&cache, "/d", add_variant(make_body(1000), CODING_GZIP, make_body(701)));
+    expect_paths(&cache, "a byte of a variant more needs two places", "d");
+    cache_close(&cache);
+}
+
+static void one_whose_variant_is_open_is_shed(void **state)
+{
+    (void)state;
+    struct cache cache = open_cache(10, PLENTY, 10);
+    insert(&cache, "/a", make_varying(false, 0));
+    struct entry *entry = insert(&cache, "/b", make_varying(false, 2));
+    struct entry *held = entry_hold(entry->variants[CODING_BR]);
+    int free_fd = entry->variants[CODING_GZIP]->fd;
+    insert(&cache, "/c", make_entry(false));
+    assert_true(cache_shed_files(&cache) > 0);
+    expect_paths(&cache, "those without files, and of whose variants none is open", "ac");
+    assert_int_equal(cache.files, 0);
+    assert_int_equal(fcntl(free_fd, F_GETFD), -1);
+    assert_true(fcntl(held->fd, F_GETFD) >= 0); /* it is being sent */
+    entry_drop(held);
+    assert_int_equal(cache_shed_files(&cache), 0);
+    cache_close(&cache);
+}
+
 /* ---- who is let in: a guess, which may be wrong a little, and is the better the more places there are */
 
 enum { STRANGERS = 1000 };
@@ -425,6 +551,11 @@ int main(void)
         cmocka_unit_test(bytes_are_bounded),
         cmocka_unit_test(an_entry_in_use_survives_its_eviction),
         cmocka_unit_test(exactly_those_with_files_are_shed),
+        cmocka_unit_test(open_files_of_variants_count),
+        cmocka_unit_test(the_limit_on_open_files_is_one_on_those_of_variants),
+        cmocka_unit_test(one_with_more_files_than_may_be_open_is_there_while_it_is_in_use),
+        cmocka_unit_test(bytes_of_variants_count),
+        cmocka_unit_test(one_whose_variant_is_open_is_shed),
         cmocka_unit_test(what_is_asked_for_the_second_time_is_wanted),
         cmocka_unit_test(what_is_asked_for_at_once_again_is_wanted_however_few_places_there_are),
         cmocka_unit_test(what_passed_by_long_ago_is_forgotten),

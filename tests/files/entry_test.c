@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -51,6 +52,23 @@ static const struct tree_row files[] = {
     {TREE_LINK, "root/loop", "loop", 0},
     {TREE_FILE, "root/locked", "locked", 0},
     {TREE_FILE, "root/shut/file", "shut in", 0},
+    {TREE_FILE, "root/varies.js", "a text that has variants", 0},
+    {TREE_FILE, "root/varies.js.gz", "by gzip.", 0},
+    {TREE_FILE, "root/varies.js.zst", "by zstd.", 0},
+    {TREE_FILE, "root/varies.js.br", "br", 0},
+    {TREE_FILE, "root/pages/index.html", "<p>a page with variants", 0},
+    {TREE_FILE, "root/pages/index.html.gz", "<p>gzip", 0},
+    {TREE_FILE, "root/pages/index.html.br", "<p>br", 0},
+    {TREE_FILE, "root/two.css", "a text that has two variants", 0},
+    {TREE_FILE, "root/two.css.gz", "by gzip.", 0},
+    {TREE_FILE, "root/two.css.br", "by br.", 0},
+    {TREE_FILE, "root/heavy.json", NULL, LARGE + 200},
+    {TREE_FILE, "root/heavy.json.gz", NULL, LARGE + 100},
+    {TREE_FILE, "root/heavy.json.zst", NULL, LARGE},
+    {TREE_FILE, "root/heavy.json.br", NULL, ENTRY_BODY_MAX},
+    {TREE_FILE, "root/two.png", "no text, so that nobody looks for a variant", 0},
+    {TREE_FILE, "root/two.png.gz", "by gzip.", 0},
+    {TREE_FILE, "root/two.png.br", "by br.", 0},
 };
 
 /* Long after all of them were made. */
@@ -97,7 +115,7 @@ static int make_world(void **state)
         return -1;
     tree_open(&world->tree, files, sizeof files / sizeof *files);
     tree_path(&world->tree, "root", path);
-    world->site = (struct site){beneath_root(path), rules};
+    world->site = (struct site){.root = beneath_root(path), .head = rules};
     add_socket(world);
     *state = world;
     return chmod(world->tree.path, 0755);
@@ -130,13 +148,22 @@ static int lowest_free_fd(void)
     return fd;
 }
 
-/* No descriptor can be opened until files_again(). */
-static struct rlimit no_more_files(void)
+/* Those below a number that is more than this program has. */
+static int open_files_now(void)
+{
+    int open = 0;
+    for (int fd = 0; fd < 200; fd++)
+        open += fcntl(fd, F_GETFD) >= 0;
+    return open;
+}
+
+/* No more descriptors can be opened until files_again(). */
+static struct rlimit only_files(int more)
 {
     struct rlimit limit;
     assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
-    const struct rlimit none = {(rlim_t)lowest_free_fd(), limit.rlim_max};
-    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+    const struct rlimit few = {(rlim_t)(lowest_free_fd() + more), limit.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
     return limit;
 }
 
@@ -182,6 +209,9 @@ static const struct row {
     {"a FIFO is nothing, and nobody waits for it", "/fifo", 404, NULL, NULL, 0},
     {"an index that is a FIFO is nothing", "/piped/", 404, NULL, NULL, 0},
     {"a socket is nothing", "/socket", 404, NULL, NULL, 0},
+    {"a file that has variants", "/varies.js", 200, "text/javascript; charset=utf-8", "a text that has variants", 24},
+    {"a variant by its own name is a file", "/varies.js.gz", 200, "application/gzip", "by gzip.", 8},
+    {"an index that has variants", "/pages/", 200, "text/html; charset=utf-8", "<p>a page with variants", 23},
 };
 
 static void expect_body(const struct row *row, const struct entry *entry)
@@ -362,7 +392,7 @@ static void without_descriptors_there_is_no_entry(void **state)
 {
     const struct world *world = *state;
     struct entry *before = open_entry(world, "/small.txt");
-    struct rlimit limit = no_more_files();
+    struct rlimit limit = only_files(0);
     errno = 0;
     struct entry *entry = open_entry(world, "/small.txt");
     int opened = errno;
@@ -393,7 +423,7 @@ static void what_every_head_says_is_the_sites_affair(void **state)
     };
     const struct world *world = *state;
     for (size_t i = 0; i < sizeof sites / sizeof *sites; i++) {
-        const struct site site = {world->site.root, sites[i].rules};
+        const struct site site = {.root = world->site.root, .head = sites[i].rules};
         struct entry *entry = entry_open(&(struct look){&site, SLICE("/small.txt"), BENEATH_WAIT, &now});
         struct slice head = {entry->image, entry->head_len};
         if (!slice_equal(response_field(head, "Server"), slice_of(sites[i].server == NULL ? "" : sites[i].server)) ||
@@ -564,7 +594,8 @@ enum change {
     TOUCHED,
     MODE,
     MADE_DIRECTORY,
-    LED_ELSEWHERE, /* a link */
+    LED_ELSEWHERE,      /* a link */
+    LED_ELSEWHERE_ANEW, /* a link where nothing was */
 };
 
 static const struct change_row {
@@ -595,6 +626,38 @@ static const struct change_row {
     {"a link that leads elsewhere", "/to-small", LED_ELSEWHERE, "to-small", "empty", ENTRY_CHANGED},
     {"a link that leads outside", "/to-small", LED_ELSEWHERE, "to-small", "../secret", ENTRY_CHANGED},
     {"nothing where nothing was, for another reason", "/out", LED_ELSEWHERE, "out", "missing", ENTRY_HOLDS},
+    {"an untouched file with variants", "/varies.js", NOTHING, NULL, NULL, ENTRY_HOLDS},
+    {"an untouched file with some variants", "/two.css", NOTHING, NULL, NULL, ENTRY_HOLDS},
+    {"an untouched index with variants", "/pages/", NOTHING, NULL, NULL, ENTRY_HOLDS},
+    {"an untouched file whose variants are large", "/heavy.json", NOTHING, NULL, NULL, ENTRY_HOLDS},
+    {"the first variant that comes", "/small.txt", REPLACED, "small.txt.gz", "gz", ENTRY_CHANGED},
+    {"another variant that comes", "/two.css", REPLACED, "two.css.zst", "zst", ENTRY_CHANGED},
+    {"an index's variant that comes", "/dir/", REPLACED, "dir/index.html.br", "<", ENTRY_CHANGED},
+    {"a variant that comes as a link", "/small.txt", LED_ELSEWHERE_ANEW, "small.txt.br", "dir/page.css", ENTRY_CHANGED},
+    {"what comes outside is none", "/two.css", LED_ELSEWHERE_ANEW, "two.css.zst", "../secret", ENTRY_HOLDS},
+    {"what comes and is larger is none", "/small.txt", REPLACED, "small.txt.gz", "larger", ENTRY_HOLDS},
+    {"what comes and has the same size is none", "/small.txt", REPLACED, "small.txt.gz", "SMALL", ENTRY_HOLDS},
+    {"a directory that comes is none", "/small.txt", MADE_DIRECTORY, "small.txt.gz", NULL, ENTRY_HOLDS},
+    {"a variant removed", "/varies.js", REMOVED, "varies.js.zst", NULL, ENTRY_CHANGED},
+    {"an index's variant removed", "/pages/", REMOVED, "pages/index.html.gz", NULL, ENTRY_CHANGED},
+    {"a large variant removed", "/heavy.json", REMOVED, "heavy.json.gz", NULL, ENTRY_CHANGED},
+    {"a variant of other bytes of the same number", "/varies.js", REWRITTEN, "varies.js.gz", "BY", ENTRY_CHANGED},
+    {"a variant of another size", "/varies.js", REWRITTEN, "varies.js.br", "by br", ENTRY_CHANGED},
+    {"a large variant's first byte", "/heavy.json", REWRITTEN, "heavy.json.zst", "x", ENTRY_CHANGED},
+    {"a variant that becomes larger than its file", "/varies.js", REWRITTEN, "varies.js.br",
+     "br, and much longer than before", ENTRY_CHANGED},
+    {"another variant of the same name and bytes", "/varies.js", REPLACED, "varies.js.br", "br", ENTRY_CHANGED},
+    {"a variant touched", "/varies.js", TOUCHED, "varies.js.br", NULL, ENTRY_CHANGED},
+    {"a variant that leads outside", "/varies.js", LED_ELSEWHERE, "varies.js.br", "../secret", ENTRY_CHANGED},
+    {"a variant that leads to another", "/varies.js", LED_ELSEWHERE, "varies.js.gz", "varies.js.zst", ENTRY_CHANGED},
+    {"a file with variants, touched", "/varies.js", TOUCHED, "varies.js", NULL, ENTRY_CHANGED},
+    {"a file with variants, removed", "/varies.js", REMOVED, "varies.js", NULL, ENTRY_CHANGED},
+    {"a variant by its own name, whatever its file does", "/varies.js.gz", REMOVED, "varies.js", NULL, ENTRY_HOLDS},
+    {"what comes beside a file not worth compressing", "/full.bin", REPLACED, "full.bin.gz", "gz", ENTRY_HOLDS},
+    {"what goes beside a file not worth compressing", "/two.png", REMOVED, "two.png.gz", NULL, ENTRY_HOLDS},
+    {"what comes beside nothing", "/missing.js", REPLACED, "missing.js.gz", "gz", ENTRY_HOLDS},
+    {"what comes beside a directory", "/dir", REPLACED, "dir.gz", "gz", ENTRY_HOLDS},
+    {"what goes beside a directory without its slash", "/pages", REMOVED, "pages/index.html.gz", NULL, ENTRY_HOLDS},
 };
 
 static void make_change(const struct world *world, const struct change_row *row)
@@ -625,6 +688,9 @@ static void make_change(const struct world *world, const struct change_row *row)
         break;
     case LED_ELSEWHERE:
         assert_int_equal(unlink(path), 0);
+        assert_int_equal(symlink(row->text, path), 0);
+        break;
+    case LED_ELSEWHERE_ANEW:
         assert_int_equal(symlink(row->text, path), 0);
         break;
     }
@@ -696,6 +762,371 @@ static void a_file_stays_open_as_long_as_somebody_holds_it(void **state)
     entry_drop(entry);
     assert_int_equal(fcntl(fd, F_GETFD), -1);
     entry_drop(NULL);
+}
+
+/* ---- variants */
+
+static struct entry *choose(struct entry *entry, const char *accept_encoding)
+{
+    struct request request = {.accept_encoding = slice_of(accept_encoding)};
+    return entry_choose(entry, &request);
+}
+
+/* Who asks, in the order of enum coding, and what of these tests' files is asked for. */
+static const char *const asks_for[CODINGS] = {"identity", "gzip", "zstd", "br"};
+
+static const struct varying_row {
+    const char *path, *type;
+    bool is_index;
+    size_t sizes[CODINGS]; /* 0: no such variant */
+    const char *texts[CODINGS];
+} varying[] = {
+    {"/varies.js",
+     "text/javascript; charset=utf-8",
+     false,
+     {24, 8, 8, 2},
+     {"a text that has variants", "by gzip.", "by zstd.", "br"}},
+    {"/two.css",
+     "text/css; charset=utf-8",
+     false,
+     {28, 8, 0, 6},
+     {"a text that has two variants", "by gzip.", NULL, "by br."}},
+    {"/pages/", "text/html; charset=utf-8", true, {23, 7, 0, 5}, {"<p>a page with variants", "<p>gzip", NULL, "<p>br"}},
+    {"/pages/index.html",
+     "text/html; charset=utf-8",
+     false,
+     {23, 7, 0, 5},
+     {"<p>a page with variants", "<p>gzip", NULL, "<p>br"}},
+    {"/heavy.json", "application/json", false, {LARGE + 200, LARGE + 100, LARGE, ENTRY_BODY_MAX}, {NULL}},
+};
+
+/* What a reply with the entry says, but for its date: the same fields, each once, in their order. */
+static void expect_fields(const struct entry *entry, const struct varying_row *row, enum coding coding)
+{
+    char fields[1024], date[DATE_LEN];
+    const char *location = row->is_index ? "Content-Location: index.html\r\n" : "";
+    struct slice tag = entry->validators.etag, name = coding_name(coding);
+    struct buffer all, cache;
+    buffer_init(&all);
+    buffer_init(&cache);
+    date_format(entry->validators.last_modified, date);
+    int len =
+        snprintf(fields, sizeof fields,
+                 "Last-Modified: %.*s\r\nETag: %.*s\r\n%sVary: Accept-Encoding\r\n%s%.*s%sAccept-Ranges: bytes\r\n",
+                 DATE_LEN, date, (int)tag.len, tag.at, location, name.len > 0 ? "Content-Encoding: " : "",
+                 (int)name.len, name.at, name.len > 0 ? "\r\n" : "");
+    assert_int_equal(entry_put_fields(entry, &all), 0);
+    assert_true(slice_equal(buffer_bytes(&all), slice_of(fields)));
+    assert_non_null(memmem(entry->image, entry->head_len, fields, (size_t)len));
+    snprintf(fields, sizeof fields, "ETag: %.*s\r\n%sVary: Accept-Encoding\r\n", (int)tag.len, tag.at, location);
+    assert_int_equal(entry_put_cache_fields(entry, &cache), 0);
+    assert_true(slice_equal(buffer_bytes(&cache), slice_of(fields)));
+    buffer_fini(&all);
+    buffer_fini(&cache);
+}
+
+static void expect_variant(struct entry *entry, const struct varying_row *row, enum coding coding)
+{
+    const struct row as_row = {"", row->path, 200, row->type, row->texts[coding], row->sizes[coding]};
+    const struct entry *variant = choose(entry, asks_for[coding]);
+    struct slice head = {variant->image, variant->head_len};
+    assert_ptr_equal(variant, coding == CODING_IDENTITY ? entry : entry->variants[coding]);
+    assert_int_equal(variant->status, 200);
+    assert_int_equal(variant->coding, coding);
+    assert_true(variant->varies);
+    assert_int_equal(variant->in_memory, row->sizes[coding] <= ENTRY_BODY_MAX);
+    assert_int_equal(variant->fd >= 0, !variant->in_memory);
+    assert_int_equal(variant->size, row->sizes[coding]);
+    expect_body(&as_row, variant);
+    expect_image(&as_row, variant);
+    expect_field(head, "Vary", SLICE("Accept-Encoding"));
+    assert_int_equal(response_count(head, "Content-Encoding"), coding != CODING_IDENTITY);
+    expect_fields(variant, row, coding);
+}
+
+static void each_variant_is_there_for_who_asks_for_it(void **state)
+{
+    const struct world *world = *state;
+    for (size_t i = 0; i < sizeof varying / sizeof *varying; i++) {
+        int free_fd = lowest_free_fd();
+        struct entry *entry = open_entry(world, varying[i].path);
+        assert_int_equal(entry->references, 1);
+        for (int coding = 0; coding < CODINGS; coding++)
+            if (varying[i].sizes[coding] > 0)
+                expect_variant(entry, &varying[i], (enum coding)coding);
+            else
+                assert_ptr_equal(choose(entry, asks_for[coding]), entry);
+        assert_ptr_equal(entry_choose(entry, &(struct request){0}), entry); /* nothing is asked for */
+        assert_int_equal(check(world, entry, varying[i].path), ENTRY_HOLDS);
+        entry_drop(entry);
+        assert_int_equal(lowest_free_fd(), free_fd);
+    }
+}
+
+static void a_file_without_variants_is_there_for_all_and_does_not_vary(void **state)
+{
+    static const char *const alone[] = {"/small.txt",    "/dir/",    "/dir/page.css",
+                                        "/varies.js.gz", "/two.png", "/large.bin"};
+    for (size_t i = 0; i < sizeof alone / sizeof *alone; i++) {
+        struct entry *entry = open_entry(*state, alone[i]);
+        struct slice head = {entry->image, entry->head_len};
+        assert_false(entry->varies);
+        assert_int_equal(response_count(head, "Vary") + response_count(head, "Content-Encoding"), 0);
+        for (int coding = 0; coding < CODINGS; coding++) {
+            assert_null(entry->variants[coding]);
+            assert_ptr_equal(choose(entry, asks_for[coding]), entry);
+        }
+        entry_drop(entry);
+    }
+}
+
+/* The weights are http/coding's affair; here it is who is left to choose from. */
+static void among_variants_the_request_chooses(void **state)
+{
+    static const struct {
+        const char *path, *accept_encoding;
+        enum coding chosen;
+    } asked[] = {
+        {"/varies.js", "gzip, deflate, br, zstd", CODING_BR},
+        {"/varies.js", "gzip, deflate, zstd", CODING_ZSTD},
+        {"/varies.js", "gzip, zstd;q=0.9", CODING_GZIP},
+        {"/varies.js", "*", CODING_BR},
+        {"/varies.js", "*;q=0.1, identity;q=0.2", CODING_IDENTITY},
+        {"/varies.js", "identity;q=0", CODING_IDENTITY},
+        {"/varies.js", "deflate", CODING_IDENTITY},
+        {"/varies.js", "", CODING_IDENTITY},
+        {"/two.css", "gzip;q=0.5, zstd", CODING_GZIP},
+        {"/two.css", "zstd", CODING_IDENTITY},
+        {"/two.css", "*", CODING_BR},
+    };
+    for (size_t i = 0; i < sizeof asked / sizeof *asked; i++) {
+        struct entry *entry = open_entry(*state, asked[i].path);
+        if (choose(entry, asked[i].accept_encoding)->coding != asked[i].chosen)
+            fail_msg("%s, %s: is %d", asked[i].path, asked[i].accept_encoding,
+                     (int)choose(entry, asked[i].accept_encoding)->coding);
+        entry_drop(entry);
+    }
+}
+
+/* Size and time are the same: what is told apart is told apart by the coding. */
+static void no_two_codings_have_the_same_tag(void **state)
+{
+    static const char *const names[] = {"varies.js", "varies.js.gz", "varies.js.zst", "varies.js.br"};
+    static const time_t times[] = {784111777, 0};
+    const struct world *world = *state;
+    for (size_t i = 0; i < sizeof times / sizeof *times; i++) {
+        for (size_t k = 0; k < sizeof names / sizeof *names; k++)
+            set_modified(world, names[k], (struct timespec){times[i], 0});
+        struct entry *entry = open_entry(world, "/varies.js"), *gzip = open_entry(world, "/varies.js.gz");
+        for (int a = 0; a < CODINGS; a++) {
+            const struct entry *one = choose(entry, asks_for[a]);
+            assert_int_equal(one->coding, a);
+            assert_false(slice_equal(one->validators.etag, gzip->validators.etag));
+            for (int b = 0; b < a; b++)
+                assert_false(slice_equal(one->validators.etag, choose(entry, asks_for[b])->validators.etag));
+        }
+        entry_drop(entry);
+        entry_drop(gzip);
+    }
+}
+
+/* A variant has a date of its own; whole seconds are what some compressors leave of its file's. */
+static void each_variant_says_when_it_was_changed_itself(void **state)
+{
+    const struct world *world = *state;
+    set_modified(world, "varies.js", (struct timespec){784111776, 5});
+    set_modified(world, "varies.js.gz", (struct timespec){784111777, 0});
+    set_modified(world, "varies.js.zst", (struct timespec){784111776, 4});
+    set_modified(world, "varies.js.br", (struct timespec){784111776, 0});
+    struct entry *entry = open_entry(world, "/varies.js");
+    expect_last_modified(entry, "Sun, 06 Nov 1994 08:49:36 GMT");
+    expect_last_modified(choose(entry, "gzip"), "Sun, 06 Nov 1994 08:49:37 GMT");
+    assert_ptr_equal(choose(entry, "zstd"), entry);
+    expect_last_modified(choose(entry, "br"), "Sun, 06 Nov 1994 08:49:36 GMT");
+    assert_int_equal(choose(entry, "br")->coding, CODING_BR);
+    entry_drop(entry);
+}
+
+/* The same of a variant whose date lies ahead, when its file's doesn't. */
+static void a_variants_date_that_lies_ahead_is_told_once_its_time_has_come(void **state)
+{
+    const struct world *world = *state;
+    const struct clock before = {7, 784111776}, then = {8, 784111777};
+    const struct look look_before = {&world->site, SLICE("/varies.js"), BENEATH_WAIT, &before},
+                      look_then = {&world->site, SLICE("/varies.js"), BENEATH_WAIT, &then};
+    set_modified(world, "varies.js", (struct timespec){784111000, 0});
+    set_modified(world, "varies.js.br", (struct timespec){784111777, 0});
+    struct entry *silent = entry_open(&look_before), *telling = entry_open(&look_then);
+    expect_last_modified(choose(silent, "br"), NULL);
+    assert_int_equal(entry_check(silent, &look_before), ENTRY_HOLDS);
+    assert_int_equal(entry_check(silent, &look_then), ENTRY_CHANGED);
+    expect_last_modified(choose(telling, "br"), "Sun, 06 Nov 1994 08:49:37 GMT");
+    assert_int_equal(entry_check(telling, &look_then), ENTRY_HOLDS);
+    entry_drop(silent);
+    entry_drop(telling);
+}
+
+/* An original that is written again has no variants until they are, too. */
+static void variants_that_are_outdated_are_none_until_they_are_made_again(void **state)
+{
+    const struct world *world = *state;
+    struct entry *before = open_entry(world, "/varies.js");
+    wait_for_another_tick();
+    rewrite(world, "varies.js", "A TEXT");
+    assert_int_equal(check(world, before, "/varies.js"), ENTRY_CHANGED);
+    struct entry *outdated = open_entry(world, "/varies.js");
+    for (int coding = 0; coding < CODINGS; coding++)
+        assert_ptr_equal(choose(outdated, asks_for[coding]), outdated);
+    assert_int_equal(check(world, outdated, "/varies.js"), ENTRY_HOLDS);
+    rewrite(world, "varies.js.br", "BR");
+    assert_int_equal(check(world, outdated, "/varies.js"), ENTRY_CHANGED);
+    struct entry *after = open_entry(world, "/varies.js");
+    assert_memory_equal(entry_body(choose(after, "gzip, br")), "BR", 2);
+    assert_ptr_equal(choose(after, "gzip"), after);
+    assert_int_equal(check(world, after, "/varies.js"), ENTRY_HOLDS);
+    entry_drop(before);
+    entry_drop(outdated);
+    entry_drop(after);
+}
+
+static void bytes_and_open_files_are_counted_with_those_of_variants(void **state)
+{
+    static const struct {
+        const char *path;
+        uint32_t files;
+    } counted[] = {{"/small.txt", 0}, {"/large.bin", 1}, {"/missing", 0},
+                   {"/varies.js", 0}, {"/pages/", 0},    {"/heavy.json", 3}};
+    for (size_t i = 0; i < sizeof counted / sizeof *counted; i++) {
+        struct entry *entry = open_entry(*state, counted[i].path);
+        uint64_t bytes = entry->head_len + (entry->in_memory ? entry->size : 0);
+        for (int coding = 0; coding < CODINGS; coding++) {
+            const struct entry *variant = entry->variants[coding];
+            if (variant != NULL)
+                bytes += sizeof *variant + variant->head_len + (variant->in_memory ? variant->size : 0);
+        }
+        assert_int_equal(entry_files(entry), counted[i].files);
+        assert_int_equal(entry_bytes(entry), bytes);
+        entry_drop(entry);
+    }
+}
+
+static void a_variant_that_is_held_outlives_its_entry(void **state)
+{
+    char byte;
+    struct entry *entry = open_entry(*state, "/heavy.json");
+    struct entry *gzip = entry_hold(choose(entry, "gzip")), *br = entry_hold(choose(entry, "br"));
+    int of_entry = entry->fd, of_zstd = choose(entry, "zstd")->fd, of_gzip = gzip->fd;
+    entry_drop(entry);
+    assert_int_equal(fcntl(of_entry, F_GETFD), -1);
+    assert_int_equal(fcntl(of_zstd, F_GETFD), -1);
+    assert_int_equal(gzip->references, 1);
+    assert_int_equal(pread(gzip->fd, &byte, 1, LARGE + 99), 1);
+    assert_int_equal((unsigned char)byte, tree_byte(LARGE + 99));
+    assert_int_equal((unsigned char)entry_body(br)[ENTRY_BODY_MAX - 1], tree_byte(ENTRY_BODY_MAX - 1));
+    entry_drop(gzip);
+    entry_drop(br);
+    assert_int_equal(fcntl(of_gzip, F_GETFD), -1);
+}
+
+/* Whatever is missing, all that was opened is closed. */
+static void without_descriptors_for_its_variants_there_is_no_entry(void **state)
+{
+    const struct world *world = *state;
+    struct entry *before = open_entry(world, "/heavy.json");
+    for (int few = 0; few < 4; few++) {
+        int free_fd = lowest_free_fd();
+        struct rlimit limit = only_files(few);
+        errno = 0;
+        struct entry *entry = open_entry(world, "/heavy.json");
+        int opened = errno;
+        errno = 0;
+        enum entry_check holds = check(world, before, "/heavy.json");
+        int checked = errno;
+        files_again(limit);
+        assert_null(entry);
+        assert_int_equal(opened, EMFILE);
+        assert_int_equal(holds, few < 3 ? ENTRY_UNKNOWN : ENTRY_HOLDS);
+        assert_true(checked == EMFILE || few == 3);
+        assert_int_equal(lowest_free_fd(), free_fd);
+    }
+    entry_drop(before);
+}
+
+/* With one descriptor, which is its own: two more would be open at a time if somebody looked. */
+static void beside_what_is_not_worth_compressing_nobody_looks(void **state)
+{
+    static const char *const paths[] = {"/two.png", "/two.css"};
+    const struct world *world = *state;
+    for (int worth = 0; worth < 2; worth++) {
+        struct entry *before = open_entry(world, paths[worth]);
+        struct rlimit limit = only_files(1);
+        struct entry *entry = open_entry(world, paths[worth]);
+        enum entry_check holds = check(world, before, paths[worth]);
+        files_again(limit);
+        assert_int_equal(entry == NULL, worth);
+        assert_int_equal(holds, worth ? ENTRY_UNKNOWN : ENTRY_HOLDS);
+        entry_drop(before);
+        entry_drop(entry);
+    }
+}
+
+/* While somebody holds a lease on a file, nobody can open it at once: fcntl(2), open(2). */
+static void what_is_not_known_of_variants_without_sleeping_is_said_to_be_unsure(void **state)
+{
+    const struct world *world = *state;
+    const struct look look = {&world->site, SLICE("/varies.js"), BENEATH_NOW, &now};
+    char path[TREE_PATH_MAX];
+    struct entry *before = open_entry(world, "/varies.js"); /* its name is in memory, and so are those beside it */
+    assert_false(before->unsure);
+    path_in(world, "varies.js.gz", path);
+    assert_ptr_not_equal(signal(SIGIO, SIG_IGN), SIG_ERR);
+    int leased = open(path, O_RDWR);
+    bool can = fcntl(leased, F_SETLEASE, F_WRLCK) == 0;
+    struct entry *entry = can ? entry_open(&look) : NULL;
+    enum entry_check holds = can ? entry_check(before, &look) : ENTRY_UNSURE;
+    close(leased);
+    signal(SIGIO, SIG_DFL);
+    assert_true(entry != NULL || !can || errno == EAGAIN); /* this kernel can't tell of any file */
+    if (entry != NULL) {
+        struct slice head = {entry->image, entry->head_len};
+        assert_int_equal(holds, ENTRY_UNSURE);
+        assert_true(entry->unsure);
+        expect_field(head, "Vary", SLICE("Accept-Encoding")); /* of the others it is known that they are there */
+        for (int coding = 0; coding < CODINGS; coding++)
+            assert_ptr_equal(choose(entry, asks_for[coding]), entry);
+        assert_int_equal(check(world, entry, "/varies.js"), ENTRY_CHANGED);
+    }
+    assert_int_equal(check(world, before, "/varies.js"), ENTRY_HOLDS);
+    entry_drop(before);
+    entry_drop(entry);
+}
+
+/* The reader of a variant and the reader of its original may end on any two threads, in any order. */
+static void *drop_one(void *arg)
+{
+    struct sharing *sharing = arg;
+    pthread_barrier_wait(&sharing->start);
+    entry_drop(sharing->entry);
+    return NULL;
+}
+
+static void whoever_drops_the_last_of_an_entry_or_its_variant_closes_it(void **state)
+{
+    for (int i = 0; i < ROUNDS / 3; i++) {
+        struct entry *entry = open_entry(*state, "/heavy.json"), *gzip = entry_hold(choose(entry, "gzip"));
+        struct sharing of_entry = {.entry = entry};
+        pthread_t thread;
+        int fds[] = {entry->fd, gzip->fd, choose(entry, "zstd")->fd};
+        pthread_barrier_init(&of_entry.start, NULL, 2);
+        assert_int_equal(pthread_create(&thread, NULL, drop_one, &of_entry), 0);
+        pthread_barrier_wait(&of_entry.start);
+        assert_true(fcntl(gzip->fd, F_GETFD) >= 0);
+        entry_drop(gzip);
+        pthread_join(thread, NULL);
+        pthread_barrier_destroy(&of_entry.start);
+        for (int k = 0; k < 3; k++)
+            assert_int_equal(fcntl(fds[k], F_GETFD), -1);
+    }
 }
 
 /* ---- the page cache */
@@ -815,7 +1246,7 @@ static void a_file_system_that_is_memory_is_never_cold(void **state)
     struct tree tree;
     if (!open_tree_in_memory(&tree, &row))
         skip();
-    const struct site site = {beneath_root(tree.path), rules};
+    const struct site site = {.root = beneath_root(tree.path), .head = rules};
     struct entry *entry = entry_open(&(struct look){&site, SLICE("/large"), BENEATH_WAIT, &now});
     assert_true(entry->never_cold);
     assert_true(hot_look(entry, 0, LARGE));
@@ -861,7 +1292,7 @@ static bool look_without_read_now(struct now_look *look)
 static void where_no_read_can_say_whether_it_sleeps_a_file_is_left_to_who_may(void **state)
 {
     const struct world *world = *state;
-    int fd = beneath_open(world->site.root, "small.txt", BENEATH_WAIT);
+    int fd = beneath_open(world->site.root, "small.txt", BENEATH_LINKS_INSIDE, BENEATH_WAIT);
     bool memory = beneath_in_memory(fd);
     close(fd);
     struct now_look small = {.site = world->site, .path = "/small.txt"}, large = small, missing = small;
@@ -885,7 +1316,7 @@ static void where_no_read_can_say_so_a_file_that_is_memory_is_read_at_once(void 
     struct tree tree;
     if (!open_tree_in_memory(&tree, &row))
         skip();
-    struct now_look look = {.site = {beneath_root(tree.path), rules}, .path = "/small"};
+    struct now_look look = {.site = {.root = beneath_root(tree.path), .head = rules}, .path = "/small"};
     bool looked = look_without_read_now(&look);
     close(look.site.root);
     tree_close(&tree);
@@ -902,7 +1333,7 @@ static void a_file_that_is_shorter_than_it_says_stays_in_its_file(void **state)
 {
     (void)state;
     struct stat st;
-    const struct site site = {beneath_root("/sys/kernel"), rules};
+    const struct site site = {.root = beneath_root("/sys/kernel"), .head = rules};
     if (site.root < 0 || fstatat(site.root, "uevent_seqnum", &st, 0) < 0 || st.st_size != 4096) {
         print_message("skipped: there is no /sys/kernel/uevent_seqnum\n");
         close(site.root);
@@ -917,8 +1348,17 @@ static void a_file_that_is_shorter_than_it_says_stays_in_its_file(void **state)
     close(site.root);
 }
 
-/* Files of these sizes change whenever they are read. */
-enum { SHRINKS = 30000, SHRUNK = 100, GROWS = 40000, GREW_MOST = 40010 };
+/* Files of these sizes change whenever they are read, or can't be. */
+enum {
+    SHRINKS = 30000,
+    SHRUNK = 100,
+    GROWS = 40000,
+    GREW_MOST = 40010,
+    OUTGROWS = 20000,
+    FAILS = 50000,
+    SLEEPS = 50001
+};
+enum { ORIGINAL = 60000 }; /* of one that none of this befalls, beside which those may lie */
 
 /* In the place of the C library's. */
 ssize_t pread(int fd, void *to, size_t len, off_t offset)
@@ -927,8 +1367,14 @@ ssize_t pread(int fd, void *to, size_t len, off_t offset)
     char path[32];
     struct stat st;
     snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
-    if (fstat(fd, &st) == 0 && (st.st_size == SHRINKS || (st.st_size >= GROWS && st.st_size < GREW_MOST)))
-        assert_int_equal(truncate(path, st.st_size == SHRINKS ? SHRUNK : st.st_size + 1), 0);
+    assert_int_equal(fstat(fd, &st), 0);
+    bool grows = st.st_size >= GROWS && st.st_size < GREW_MOST;
+    if (grows || st.st_size == SHRINKS || st.st_size == OUTGROWS)
+        assert_int_equal(truncate(path, grows ? st.st_size + 1 : st.st_size == SHRINKS ? SHRUNK : ORIGINAL + 1), 0);
+    if (st.st_size == FAILS || st.st_size == SLEEPS) {
+        errno = st.st_size == FAILS ? EIO : EAGAIN;
+        return -1;
+    }
     return preadv(fd, &piece, 1, offset);
 }
 
@@ -965,6 +1411,56 @@ static void a_file_that_changes_whenever_it_is_read_stays_in_its_file(void **sta
     entry_drop(entry);
 }
 
+/* The file /odd.js, its variants by gzip, of this size, and by br. */
+static struct entry *open_with_odd_variant(const struct world *world, size_t size)
+{
+    add_sized(world, "odd.js", ORIGINAL);
+    add_sized(world, "odd.js.gz", size);
+    add_sized(world, "odd.js.br", 10);
+    return open_entry(world, "/odd.js");
+}
+
+static void a_variant_that_changes_while_it_is_read_is_one_as_long_as_it_serves(void **state)
+{
+    static const struct {
+        const char *name;
+        size_t size;
+        bool serves, in_memory;
+        size_t least, most;
+    } odd[] = {
+        {"read again, and whole", SHRINKS, true, true, SHRUNK, SHRUNK},
+        {"sent from its file", GROWS, true, false, GROWS + 2, GREW_MOST - 1},
+        {"larger than its original by now", OUTGROWS, false, false, 0, 0},
+        {"that can't be read", FAILS, false, false, 0, 0},
+    };
+    for (size_t i = 0; i < sizeof odd / sizeof *odd; i++) {
+        int open = open_files_now();
+        struct entry *entry = open_with_odd_variant(*state, odd[i].size);
+        const struct entry *gzip = choose(entry, "gzip");
+        assert_int_equal(entry->status, 200);
+        assert_int_equal(entry->size, ORIGINAL);
+        if ((gzip != entry) != odd[i].serves)
+            fail_msg("%s: serves, or doesn't", odd[i].name);
+        if (odd[i].serves) {
+            assert_int_equal(gzip->in_memory, odd[i].in_memory);
+            assert_in_range(gzip->size, odd[i].least, odd[i].most);
+        }
+        assert_int_equal(choose(entry, "br")->coding, CODING_BR);
+        entry_drop(entry);
+        assert_int_equal(open_files_now(), open);
+    }
+}
+
+/* It is there, so that without it the entry would not be true. */
+static void a_variant_whose_read_would_sleep_makes_no_entry(void **state)
+{
+    int open = open_files_now();
+    errno = 0;
+    assert_null(open_with_odd_variant(*state, SLEEPS));
+    assert_int_equal(errno, EAGAIN);
+    assert_int_equal(open_files_now(), open); /* those that were not looked at yet as well */
+}
+
 #define IN_A_WORLD(test) cmocka_unit_test_setup_teardown(test, make_world, end_world)
 
 int main(void)
@@ -985,6 +1481,19 @@ int main(void)
         cmocka_unit_test(an_entry_holds_until_its_path_leads_to_something_else),
         IN_A_WORLD(whoever_drops_the_last_reference_closes_the_file),
         IN_A_WORLD(a_file_stays_open_as_long_as_somebody_holds_it),
+        IN_A_WORLD(each_variant_is_there_for_who_asks_for_it),
+        IN_A_WORLD(a_file_without_variants_is_there_for_all_and_does_not_vary),
+        IN_A_WORLD(among_variants_the_request_chooses),
+        IN_A_WORLD(no_two_codings_have_the_same_tag),
+        IN_A_WORLD(each_variant_says_when_it_was_changed_itself),
+        IN_A_WORLD(a_variants_date_that_lies_ahead_is_told_once_its_time_has_come),
+        IN_A_WORLD(variants_that_are_outdated_are_none_until_they_are_made_again),
+        IN_A_WORLD(bytes_and_open_files_are_counted_with_those_of_variants),
+        IN_A_WORLD(a_variant_that_is_held_outlives_its_entry),
+        IN_A_WORLD(without_descriptors_for_its_variants_there_is_no_entry),
+        IN_A_WORLD(beside_what_is_not_worth_compressing_nobody_looks),
+        IN_A_WORLD(what_is_not_known_of_variants_without_sleeping_is_said_to_be_unsure),
+        IN_A_WORLD(whoever_drops_the_last_of_an_entry_or_its_variant_closes_it),
         IN_A_WORLD(a_file_just_written_is_hot),
         IN_A_WORLD(a_file_is_cold_where_any_of_it_is_until_it_is_warmed),
         IN_A_WORLD(warming_a_file_that_shrank_is_no_failure),
@@ -995,6 +1504,8 @@ int main(void)
         cmocka_unit_test(a_file_that_is_shorter_than_it_says_stays_in_its_file),
         IN_A_WORLD(a_file_that_shrinks_while_it_is_read_is_read_again),
         IN_A_WORLD(a_file_that_changes_whenever_it_is_read_stays_in_its_file),
+        IN_A_WORLD(a_variant_that_changes_while_it_is_read_is_one_as_long_as_it_serves),
+        IN_A_WORLD(a_variant_whose_read_would_sleep_makes_no_entry),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,7 @@
 #include "http/etag.h"
 
+#include "http/coding.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -150,6 +152,65 @@ static void a_tag_can_be_read_back(void **state)
     }
 }
 
+/* ---- of a content coding */
+
+static const struct marked_row {
+    const char *name, *tag, *coding, *marked;
+} marked[] = {
+    {"gzip of a file of our days", "\"6553f100.75bcd15-1000\"", "gzip", "\"6553f100.75bcd15-1000-gzip\""},
+    {"zstd of an empty file", "\"0.0-0\"", "zstd", "\"0.0-0-zstd\""},
+    {"br, whose letters are digits too", "\"0.0-b\"", "br", "\"0.0-b-br\""},
+    {"a tag by the last change", "\"t-1.0-1\"", "br", "\"t-1.0-1-br\""},
+    {"the longest tag", "\"t-8000000000000000.ffffffff-ffffffffffffffff\"", "gzip",
+     "\"t-8000000000000000.ffffffff-ffffffffffffffff-gzip\""},
+};
+
+static void a_mark_stands_within_the_quotes(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof marked / sizeof *marked; i++) {
+        char *tag = malloc(ETAG_MAX); /* of its own: a sanitizer sees a byte too many */
+        assert_non_null(tag);
+        memset(tag, 'x', ETAG_MAX);
+        memcpy(tag, marked[i].tag, strlen(marked[i].tag));
+        size_t len = etag_mark(tag, strlen(marked[i].tag), slice_of(marked[i].coding));
+        if (len != strlen(marked[i].marked) || memcmp(tag, marked[i].marked, len) != 0)
+            fail_msg("%s: is %.*s", marked[i].name, (int)len, tag);
+        free(tag);
+    }
+}
+
+static size_t put_marked(const char *digits, int count, struct tag *tags)
+{
+    size_t plain = put_tags(digits, count, tags), made = plain;
+    for (int coding = CODING_IDENTITY + 1; coding < CODINGS; coding++)
+        for (size_t i = 0; i < plain; i++, made++) {
+            tags[made] = tags[i];
+            size_t len = etag_mark(tags[made].text, strlen(tags[i].text), coding_name((enum coding)coding));
+            assert_true(len < ETAG_MAX);
+            tags[made].text[len] = '\0';
+        }
+    return made;
+}
+
+/* Of all codings and of none, all numbers that can be made of the same digits: those of the names are among them. */
+static void no_two_files_share_a_tag_in_any_two_codings(void **state)
+{
+    static struct tag tags[CODINGS * 2 * KINDS * CUTS_MAX];
+    uint64_t seed = 6;
+    (void)state;
+    for (int round = 0; round < ROUNDS / 2; round++) {
+        char digits[DIGITS_MAX];
+        for (int i = 0; i < DIGITS_MAX; i++)
+            digits[i] = "b123456789acdef"[next_random(&seed) % (round % 2 == 0 ? 15 : 2)];
+        size_t made = put_marked(digits, DIGITS_MAX, tags);
+        qsort(tags, made, sizeof *tags, compare);
+        for (size_t i = 1; i < made; i++)
+            if (strcmp(tags[i - 1].text, tags[i].text) == 0)
+                fail_msg("%.*s: %s, twice", DIGITS_MAX, digits, tags[i].text);
+    }
+}
+
 int main(void)
 {
     struct CMUnitTest played[ROWS];
@@ -159,6 +220,8 @@ int main(void)
         cmocka_unit_test(no_two_files_share_a_tag),
         cmocka_unit_test(the_same_digits_cut_elsewhere_are_another_tag),
         cmocka_unit_test(a_tag_can_be_read_back),
+        cmocka_unit_test(a_mark_stands_within_the_quotes),
+        cmocka_unit_test(no_two_files_share_a_tag_in_any_two_codings),
     };
     return cmocka_run_group_tests(played, NULL, NULL) + cmocka_run_group_tests(told, NULL, NULL);
 }

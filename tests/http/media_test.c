@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include <cmocka.h>
 
@@ -112,6 +113,88 @@ static void all_text_is_utf_8_and_json_says_nothing(void **state)
     }
 }
 
+/* ---- what is worth compressing */
+
+static const struct compresses_row {
+    const char *extension;
+    bool compresses;
+} compressing[] = {
+    {"html", true},  {"css", true},     {"js", true},          {"mjs", true},   {"txt", true},   {"md", true},
+    {"csv", true},   {"ics", true},     {"vtt", true},         {"srt", true},   {"json", true},  {"map", true},
+    {"jsonl", true}, {"geojson", true}, {"webmanifest", true}, {"gltf", true},  {"xml", true},   {"xhtml", true},
+    {"svg", true},   {"rss", true},     {"atom", true},        {"gpx", true},   {"mpd", true},   {"m3u8", true},
+    {"yaml", true},  {"toml", true},    {"rtf", true},         {"wasm", true},  {"cbor", true},  {"tar", true},
+    {"ttf", true},   {"otf", true},     {"eot", true},         {"bmp", true},   {"ico", true},   {"png", false},
+    {"apng", false}, {"jpg", false},    {"gif", false},        {"webp", false}, {"avif", false}, {"jxl", false},
+    {"woff", false}, {"woff2", false},  {"mp3", false},        {"ogg", false},  {"mp4", false},  {"webm", false},
+    {"ts", false},   {"gz", false},     {"tgz", false},        {"zst", false},  {"xz", false},   {"bz2", false},
+    {"br", false},   {"zip", false},    {"7z", false},         {"jar", false},  {"docx", false}, {"odt", false},
+    {"epub", false}, {"usdz", false},   {"deb", false},        {"rpm", false},  {"apk", false},  {"pdf", false},
+    {"bin", false},  {"iso", false},    {"unheard-of", false},
+};
+
+/* Beside what lies a text's variant, and beside what nobody looks for one. */
+static void what_is_made_like_text_is_worth_compressing(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof compressing / sizeof *compressing; i++) {
+        char file[32];
+        snprintf(file, sizeof file, "/a.%s", compressing[i].extension);
+        if (media_compresses(media_type(slice_of(file))) != compressing[i].compresses)
+            fail_msg("%s is worth compressing, or isn't", compressing[i].extension);
+    }
+}
+
+/* The name counts, without its parameters, and all of it. */
+static void a_type_is_read_whole_and_without_its_parameters(void **state)
+{
+    static const struct {
+        const char *type;
+        bool compresses;
+    } types[] = {
+        {"text/anything", true},
+        {"text/anything; charset=utf-8", true},
+        {"application/anything+json", true},
+        {"application/anything+xml; charset=utf-8", true},
+        {"application/json", true},
+        {"application/json; charset=utf-8", true},
+        {"application/wasm", true},
+        {"application/xml; charset=utf-8", true},
+        {"application/octet-stream", false},
+        {"application/octet-stream; like=text/plain", false},
+        {"application/x-anything; of=application/json", false},
+        {"application/json-like", false},
+        {"application/jso", false},
+        {"application/xml-like", false},
+        {"application/anything+xml2", false},
+        {"application/anything+jso", false},
+        {"image/text/plain", false},
+        {"text", false},
+        {"", false},
+    };
+    struct guard guard;
+    (void)state;
+    guard_open(&guard, ROOM);
+    for (size_t i = 0; i < sizeof types / sizeof *types; i++)
+        if (media_compresses(guard_lay(&guard, slice_of(types[i].type))) != types[i].compresses)
+            fail_msg("\"%s\" is worth compressing, or isn't", types[i].type);
+    guard_close(&guard);
+}
+
+/* Whatever is added to the table. */
+static void all_text_is_worth_compressing_and_no_sound_nor_film(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < media_count; i++) {
+        const char *type = media_table[i].type;
+        bool compresses = media_compresses(slice_of(type));
+        if (strstr(type, "text/") == type || strstr(type, "json") != NULL || strstr(type, UTF_8) != NULL)
+            assert_true(compresses);
+        if (strstr(type, "audio/") == type || strstr(type, "video/") == type || strstr(type, "zip") != NULL)
+            assert_false(compresses);
+    }
+}
+
 enum { ROWS = sizeof rows / sizeof *rows };
 
 int main(void)
@@ -123,6 +206,9 @@ int main(void)
         cmocka_unit_test(the_table_is_sorted_and_names_nothing_twice),
         cmocka_unit_test(every_extension_is_found),
         cmocka_unit_test(all_text_is_utf_8_and_json_says_nothing),
+        cmocka_unit_test(what_is_made_like_text_is_worth_compressing),
+        cmocka_unit_test(a_type_is_read_whole_and_without_its_parameters),
+        cmocka_unit_test(all_text_is_worth_compressing_and_no_sound_nor_film),
     };
     return cmocka_run_group_tests(played, NULL, NULL) + cmocka_run_group_tests(told, NULL, NULL);
 }

@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -39,12 +40,33 @@ struct world {
     struct reply reply;
 };
 
+/* Files with variants. Those of /varies.js are as large as each other; none of /heavy.js's is copied. */
+static const struct tree_row varying[] = {
+    {TREE_FILE, "root/varies.js", "of a text there are variants\n", 0},
+    {TREE_FILE, "root/varies.js.gz", "by gzip\n", 0},
+    {TREE_FILE, "root/varies.js.br", "by br..\n", 0},
+    {TREE_FILE, "root/heavy.js", NULL, 300000},
+    {TREE_FILE, "root/heavy.js.gz", NULL, 200000},
+    {TREE_FILE, "root/heavy.js.zst", NULL, SAMPLE_MIDDLE},
+    {TREE_FILE, "root/pages/index.html", "<p>a page\n", 0},
+    {TREE_FILE, "root/pages/index.html.zst", "<p>zst\n", 0},
+};
+
+static void add_varying(const struct sample *sample)
+{
+    for (size_t i = 0; i < sizeof varying / sizeof *varying; i++) {
+        tree_add(&sample->tree, &varying[i]);
+        sample_set_modified(sample, varying[i].path, SAMPLE_MODIFIED);
+    }
+}
+
 static int make_world(void **state)
 {
     struct world *w = calloc(1, sizeof *w);
     if (w == NULL)
         return -1;
     sample_open(&w->sample);
+    add_varying(&w->sample);
     w->clock = (struct clock){START_MS, SAMPLE_NOW};
     w->replier = (struct replier){&w->docroot, &w->clock, SAMPLE_NOW_DATE, {1, 2}, w->path};
     *state = w;
@@ -118,6 +140,40 @@ struct run {
     {                                                                                                                  \
         {                                                                                                              \
             .text = PARTIAL(SAMPLE_TEXT, range, "6") "Content-Length: " length "\r\n\r\n" body                         \
+        }                                                                                                              \
+    }
+#define SAMPLE_JS   "text/javascript; charset=utf-8"
+#define VARY        "Vary: Accept-Encoding\r\n"
+#define CODED(name) VARY "Content-Encoding: " name "\r\n"
+#define ORIGINAL    VARIES("1d", VARY, "29", "of a text there are variants\n")
+#define BY_GZIP     VARIES("8-gzip", CODED("gzip"), "8", "by gzip\n")
+#define BY_BR       VARIES("8-br", CODED("br"), "8", "by br..\n")
+#define VARIES(tag, more, length, body)                                                                                \
+    {                                                                                                                  \
+        {                                                                                                              \
+            .text = SAMPLE_BEGIN("200 OK") SAMPLE_TYPE(SAMPLE_JS) SAMPLE_STATE(tag, more) "Content-Length: " length    \
+                                                                                          "\r\n\r\n" body              \
+        }                                                                                                              \
+    }
+#define HEAVY(tag, more, length)                                                                                       \
+    {                                                                                                                  \
+        {                                                                                                              \
+            .text = SAMPLE_BEGIN("200 OK") SAMPLE_TYPE(SAMPLE_JS) SAMPLE_STATE(tag, more) "Content-Length: " length    \
+                                                                                          "\r\n\r\n"                   \
+        }                                                                                                              \
+    }
+#define VARIES_NOT(tag)                                                                                                \
+    {                                                                                                                  \
+        {                                                                                                              \
+            .text = SAMPLE_BEGIN("304 Not Modified") "ETag: " SAMPLE_TAG(tag) "\r\n" VARY "\r\n"                       \
+        }                                                                                                              \
+    }
+#define VARIES_PART(tag, more, range, length, body)                                                                    \
+    {                                                                                                                  \
+        {                                                                                                              \
+            .text = SAMPLE_BEGIN("206 Partial Content")                                                                \
+                SAMPLE_TYPE(SAMPLE_JS) "Content-Range: bytes " range                                                   \
+                                       "\r\n" SAMPLE_STATE(tag, more) "Content-Length: " length "\r\n\r\n" body        \
         }                                                                                                              \
     }
 #define OPTIONS_REPLY(connection)                                                                                      \
@@ -298,8 +354,7 @@ static const struct row {
      .reply = {{.text = OPTIONS_REPLY("Connection: close\r\n")}}},
     {"OPTIONS in HTTP/1.0", "OPTIONS / HTTP/1.0", "Connection: keep-alive\r\n", .status = 200,
      .reply = {{.text = OPTIONS_REPLY("Connection: keep-alive\r\n")}}},
-    {"OPTIONS of what is hidden", "OPTIONS /.git", .status = 404,
-     .reply = {{.text = SAMPLE_BEGIN("404 Not Found")}, SAMPLE_PAGE(404)}},
+    {"OPTIONS of what is hidden", "OPTIONS /.git", .status = 200, .reply = {{.text = OPTIONS_REPLY("")}}},
     {"OPTIONS of a broken encoding", "OPTIONS /%zz", .status = 400,
      .reply = {{.text = SAMPLE_BEGIN("400 Bad Request")}, SAMPLE_PAGE(400)}},
     {"CONNECT", "CONNECT example:80", .status = 405,
@@ -327,6 +382,94 @@ static const struct row {
     {"bytes that need encoding", "GET /%c3%a4%25%3f%23%5c", .status = 301, .reply = MOVED("/%C3%A4%25%3F%23%5C/")},
     {"conditions mean nothing to a redirect", "GET /dir", "If-None-Match: *\r\n", .status = 301,
      .reply = MOVED("/dir/")},
+    {"who names no coding gets the original", "GET /varies.js", .status = 200, .reply = ORIGINAL},
+    {"who names an empty list, too", "GET /varies.js", "Accept-Encoding:\r\n", .status = 200, .reply = ORIGINAL},
+    {"who names others, too", "GET /varies.js", "Accept-Encoding: zstd, deflate\r\n", .status = 200, .reply = ORIGINAL},
+    {"who names gzip", "GET /varies.js", "Accept-Encoding: gzip\r\n", .status = 200, .reply = BY_GZIP},
+    {"who names all", "GET /varies.js", "Accept-Encoding: gzip, deflate, br, zstd\r\n", .status = 200, .reply = BY_BR},
+    {"who would rather have another", "GET /varies.js", "Accept-Encoding: br;q=0.5, gzip;q=0.501\r\n", .status = 200,
+     .reply = BY_GZIP},
+    {"who would rather have the original", "GET /varies.js", "Accept-Encoding: br;q=0.5, identity\r\n", .status = 200,
+     .reply = ORIGINAL},
+    {"who excludes one", "GET /varies.js", "Accept-Encoding: *, br;q=0\r\n", .status = 200, .reply = BY_GZIP},
+    {"who excludes all", "GET /varies.js", "Accept-Encoding: *;q=0\r\n", .status = 200, .reply = ORIGINAL},
+    {"a list in two lines", "GET /varies.js", "Accept-Encoding: gzip;q=0.5\r\nX: y\r\nAccept-Encoding: br\r\n",
+     .status = 200, .reply = BY_BR},
+    {"a list in two lines, the first of which excludes", "GET /varies.js",
+     "Accept-Encoding: br;q=0\r\nAccept-Encoding: *\r\n", .status = 200, .reply = BY_GZIP},
+    {"a list in two lines, the second of which is empty", "GET /varies.js",
+     "Accept-Encoding: gzip\r\nAccept-Encoding:\r\n", .status = 200, .reply = BY_GZIP},
+    {"a list in two lines, the first of which is empty", "GET /varies.js",
+     "Accept-Encoding:\r\nAccept-Encoding: gzip\r\n", .status = 200, .reply = BY_GZIP},
+    {"HEAD of a variant", "HEAD /varies.js", "Accept-Encoding: gzip\r\n", .status = 200,
+     .reply = VARIES("8-gzip", CODED("gzip"), "8", "")},
+    {"HEAD of an original", "HEAD /varies.js", .status = 200, .reply = VARIES("1d", VARY, "29", "")},
+    {"a variant in HTTP/1.0", "GET /varies.js HTTP/1.0", "Accept-Encoding: gzip\r\n", .close = true, .status = 200,
+     .reply = {{.text = SAMPLE_BEGIN("200 OK") SAMPLE_TYPE(SAMPLE_JS)
+                    SAMPLE_STATE("8-gzip", CODED("gzip")) "Connection: close\r\nContent-Length: 8\r\n\r\nby gzip\n"}}},
+    {"a variant that the client has", "GET /varies.js",
+     "Accept-Encoding: gzip\r\nIf-None-Match: " SAMPLE_TAG("8-gzip") "\r\n", .status = 304,
+     .reply = VARIES_NOT("8-gzip")},
+    {"HEAD of a variant that the client has", "HEAD /varies.js",
+     "Accept-Encoding: br\r\nIf-None-Match: " SAMPLE_TAG("8-br") "\r\n", .status = 304, .reply = VARIES_NOT("8-br")},
+    {"an original that the client has", "GET /varies.js", "If-None-Match: " SAMPLE_TAG("1d") "\r\n", .status = 304,
+     .reply = VARIES_NOT("1d")},
+    {"a variant whose date the client has", "GET /varies.js",
+     "Accept-Encoding: gzip\r\nIf-Modified-Since: " SAMPLE_MODIFIED_DATE "\r\n", .status = 304,
+     .reply = VARIES_NOT("8-gzip")},
+    {"a variant of the same size as the one that the client has", "GET /varies.js",
+     "Accept-Encoding: gzip\r\nIf-None-Match: " SAMPLE_TAG("8-br") "\r\n", .status = 200, .reply = BY_GZIP},
+    {"a variant of what the client has the original of", "GET /varies.js",
+     "Accept-Encoding: gzip\r\nIf-None-Match: " SAMPLE_TAG("1d") "\r\n", .status = 200, .reply = BY_GZIP},
+    {"the original of what the client has a variant of", "GET /varies.js",
+     "If-None-Match: " SAMPLE_TAG("8-gzip") "\r\n", .status = 200, .reply = ORIGINAL},
+    {"a variant as the sidecar's own tag names it", "GET /varies.js",
+     "Accept-Encoding: gzip\r\nIf-None-Match: " SAMPLE_TAG("8") "\r\n", .status = 200, .reply = BY_GZIP},
+    {"a precondition that the original would meet", "GET /varies.js",
+     "Accept-Encoding: gzip\r\nIf-Match: " SAMPLE_TAG("1d") "\r\n", .status = 412,
+     .reply = {{.text = SAMPLE_BEGIN("412 Precondition Failed")}, SAMPLE_PAGE(412)}},
+    {"a precondition that a variant meets", "GET /varies.js",
+     "Accept-Encoding: gzip\r\nIf-Match: " SAMPLE_TAG("8-gzip") "\r\n", .status = 200, .reply = BY_GZIP},
+    {"a range of a variant", "GET /varies.js", "Accept-Encoding: gzip\r\nRange: bytes=3-\r\n", .status = 206,
+     .reply = VARIES_PART("8-gzip", CODED("gzip"), "3-7/8", "5", "gzip\n")},
+    {"a range of an original", "GET /varies.js", "Range: bytes=3-3\r\n", .status = 206,
+     .reply = VARIES_PART("1d", VARY, "3-3/29", "1", "a")},
+    {"a range that only the original has", "GET /varies.js", "Accept-Encoding: gzip\r\nRange: bytes=8-\r\n",
+     .status = 416,
+     .reply = {{.text = SAMPLE_BEGIN("416 Range Not Satisfiable") "Content-Range: bytes */8\r\n"}, SAMPLE_PAGE(416)}},
+    {"a range of the variant that the client has a part of", "GET /varies.js",
+     "Accept-Encoding: br\r\nRange: bytes=0-1\r\nIf-Range: " SAMPLE_TAG("8-br") "\r\n", .status = 206,
+     .reply = VARIES_PART("8-br", CODED("br"), "0-1/8", "2", "by")},
+    {"a range of another variant than the client has a part of", "GET /varies.js",
+     "Accept-Encoding: br\r\nRange: bytes=0-1\r\nIf-Range: " SAMPLE_TAG("8-gzip") "\r\n", .status = 200,
+     .reply = BY_BR},
+    {"a range of a variant, by its date", "GET /varies.js",
+     "Accept-Encoding: br\r\nRange: bytes=0-1\r\nIf-Range: " SAMPLE_MODIFIED_DATE "\r\n", .status = 206,
+     .reply = VARIES_PART("8-br", CODED("br"), "0-1/8", "2", "by")},
+    {"HEAD knows no range of a variant", "HEAD /varies.js", "Accept-Encoding: gzip\r\nRange: bytes=3-\r\n",
+     .status = 200, .reply = VARIES("8-gzip", CODED("gzip"), "8", "")},
+    {"a large original", "GET /heavy.js", .status = 200, .reply = HEAVY("493e0", VARY, "300000"), .span = {0, 300000}},
+    {"a large variant", "GET /heavy.js", "Accept-Encoding: gzip\r\n", .status = 200,
+     .reply = HEAVY("30d40-gzip", CODED("gzip"), "200000"), .span = {0, 200000}},
+    {"a variant in memory of what stays in its file", "GET /heavy.js", "Accept-Encoding: zstd\r\n", .status = 200,
+     .reply = HEAVY("4e20-zstd", CODED("zstd"), "20000"), .span = {0, SAMPLE_MIDDLE}},
+    {"a range of a large variant", "GET /heavy.js", "Accept-Encoding: gzip\r\nRange: bytes=-50000\r\n", .status = 206,
+     .reply = VARIES_PART("30d40-gzip", CODED("gzip"), "150000-199999/200000", "50000", ""), .span = {150000, 50000}},
+    {"an index's variant", "GET /pages/", "Accept-Encoding: zstd\r\n", .status = 200,
+     .reply = {{.text = SAMPLE_BEGIN("200 OK") SAMPLE_TYPE(SAMPLE_HTML)
+                    SAMPLE_STATE("7-zstd", SAMPLE_INDEX CODED("zstd")) "Content-Length: 7\r\n\r\n<p>zst\n"}}},
+    {"an index's variant that the client has", "GET /pages/",
+     "Accept-Encoding: zstd\r\nIf-None-Match: " SAMPLE_TAG("7-zstd") "\r\n", .status = 304,
+     .reply = {{.text =
+                    SAMPLE_BEGIN("304 Not Modified") "ETag: " SAMPLE_TAG("7-zstd") "\r\n" SAMPLE_INDEX VARY "\r\n"}}},
+    {"a directory does not vary", "GET /pages", "Accept-Encoding: zstd\r\n", .status = 301, .reply = MOVED("/pages/")},
+    {"OPTIONS does not vary", "OPTIONS /varies.js", "Accept-Encoding: gzip\r\n", .status = 200,
+     .reply = {{.text = OPTIONS_REPLY("")}}},
+    {"a variant by its own name is a file", "GET /varies.js.gz", "Accept-Encoding: gzip, br\r\n", .status = 200,
+     .reply = {{.text = SAMPLE_BEGIN("200 OK")
+                    SAMPLE_FIELDS("application/gzip", "8") "Content-Length: 8\r\n\r\nby gzip\n"}}},
+    {"a file without variants does not vary", "GET /small.txt", "Accept-Encoding: gzip, br, zstd\r\n", .status = 200,
+     .reply = {{.text = SAMPLE_SMALL}}},
 };
 
 static uint64_t expected_body_bytes(const struct row *row, struct slice reply)
@@ -464,6 +607,11 @@ static void a_file_without_a_date_has_none_in_any_reply(void **state)
         .text = "\r\n--" SAMPLE_BOUNDARY "--\r\n"                                                                      \
     }
 
+#define HEAVY_PART(range)                                                                                              \
+    {                                                                                                                  \
+        .text = "\r\n--" SAMPLE_BOUNDARY "\r\nContent-Type: " SAMPLE_JS "\r\nContent-Range: bytes " range "\r\n\r\n"   \
+    }
+
 enum { SEVERAL_MAX = 9 };
 
 static const struct several_row {
@@ -500,6 +648,17 @@ static const struct several_row {
      "Range: bytes=0-9,1000-1019\r\nIf-Range: " SAMPLE_TAG("4e20") "\r\n", .whole = true,
      .reply = {SEVERAL("4e20", "", "270"), MIDDLE_PART("0-9"), SAMPLE_BODY(0, 10), MIDDLE_PART("1000-1019"),
                SAMPLE_BODY(1000, 20), END_PARTS}},
+    {"of a variant", "GET /heavy.js", "Accept-Encoding: gzip\r\nRange: bytes=199990-,100-199\r\n",
+     .reply = {{.text = SAMPLE_BEGIN("206 Partial Content") "Content-Type: multipart/byteranges; "
+                                                            "boundary=" SAMPLE_BOUNDARY
+                                                            "\r\nX-Content-Type-Options: nosniff\r\n" SAMPLE_STATE(
+                                                                "30d40-gzip", CODED("gzip")) "Content-Length: 372"
+                                                                                             "\r\n\r\n"},
+               HEAVY_PART("199990-199999/200000"),
+               SAMPLE_BODY(199990, 10),
+               HEAVY_PART("100-199/200000"),
+               SAMPLE_BODY(100, 100),
+               END_PARTS}},
 };
 
 static void append_span(struct buffer *all, const struct entry *entry, uint64_t offset, uint64_t length)
@@ -681,6 +840,8 @@ static void a_reply_that_finds_no_room_leaves_nothing_behind(void **state)
         {"GET /middle.bin", "Range: bytes=0-9,1000-1019\r\n"},
         {"GET /middle.bin", "Range: bytes=0-0,1000-17142\r\n"},
         {"GET /middle.bin", "If-None-Match: *\r\n"},
+        {"GET /varies.js", "Accept-Encoding: gzip\r\n"},
+        {"GET /heavy.js", "Accept-Encoding: zstd\r\n"},
         {"GET /dir/", NULL},
         {"GET /dir/", "If-None-Match: *\r\n"},
         {"GET /dir", NULL},
@@ -763,7 +924,7 @@ static void a_found_entry_is_taken_over_and_kept(void **state)
 
 static void a_found_entry_that_is_of_no_use_is_dropped(void **state)
 {
-    static const char *const lines[] = {"DELETE /small.txt", "BREW /small.txt", "GET /.hidden", "GET /%zz",
+    static const char *const lines[] = {"DELETE /small.txt", "BREW /small.txt", "GET /a%2fb", "GET /%zz",
                                         "OPTIONS /small.txt"};
     struct world *w = *state;
     for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
@@ -795,7 +956,7 @@ static void what_would_sleep_is_asked_for_again_and_leaves_the_buffer_alone(void
 
 static void what_names_no_file_is_not_looked_for(void **state)
 {
-    static const char *const lines[] = {"GET /.hidden", "GET /%zz", "GET /../x"};
+    static const char *const lines[] = {"GET /a%2fb", "GET /%zz", "GET /../x"};
     struct world *w = *state;
     for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
         parse(w, lines[i], NULL);
@@ -873,6 +1034,107 @@ static void a_body_being_sent_outlives_its_files_change(void **state)
     assert_int_equal(sending->references, 1);
     assert_true(fcntl(sending->fd, F_GETFD) >= 0);
     entry_drop(sending);
+}
+
+static void a_variant_being_sent_outlives_its_files_change(void **state)
+{
+    struct world *w = *state;
+    learn(w, "GET /heavy.js");
+    ask(w, "GET /heavy.js", "Accept-Encoding: gzip\r\n");
+    struct entry *sending = entry_hold(w->reply.rest.entry);
+    assert_ptr_equal(sending, cache_find(&w->docroot.cache, SLICE("/heavy.js"))->variants[CODING_GZIP]);
+    tree_add(&w->sample.tree, &(struct tree_row){TREE_FILE, "root/heavy.js", "small now\n", 0});
+    w->clock.now_ms = START_MS + DOCROOT_VALID_MS;
+    struct slice later = ask(w, "GET /heavy.js", "Accept-Encoding: gzip\r\n");
+    assert_true(slice_equal(response_field(later, "Content-Length"), SLICE("10")));
+    assert_int_equal(response_count(later, "Content-Encoding"), 0);
+    assert_int_equal(sending->references, 1);
+    assert_true(fcntl(sending->fd, F_GETFD) >= 0);
+    entry_drop(sending);
+}
+
+static void a_variant_that_comes_or_goes_is_seen_after_a_second(void **state)
+{
+    const struct tree_row comes = {TREE_FILE, "root/small.txt.br", "br", 0};
+    struct world *w = *state;
+    char path[TREE_PATH_MAX];
+    for (int i = 0; i < 2; i++) /* who takes one learns whether there are any */
+        assert_true(slice_equal(ask(w, "GET /small.txt", "Accept-Encoding: br\r\n"), SLICE(SAMPLE_SMALL)));
+    tree_add(&w->sample.tree, &comes);
+    w->clock.now_ms = START_MS + DOCROOT_VALID_MS - 1;
+    assert_true(slice_equal(ask(w, "GET /small.txt", "Accept-Encoding: br\r\n"), SLICE(SAMPLE_SMALL)));
+    w->clock.now_ms = START_MS + DOCROOT_VALID_MS;
+    struct slice by_br = ask(w, "GET /small.txt", "Accept-Encoding: br\r\n");
+    assert_true(slice_equal(response_field(by_br, "Content-Encoding"), SLICE("br")));
+    assert_int_equal(response_count(ask(w, "GET /small.txt", NULL), "Vary"), 1);
+    tree_path(&w->sample.tree, comes.path, path);
+    assert_int_equal(unlink(path), 0);
+    w->clock.now_ms = START_MS + 2 * DOCROOT_VALID_MS;
+    assert_true(slice_equal(ask(w, "GET /small.txt", "Accept-Encoding: br\r\n"), SLICE(SAMPLE_SMALL)));
+}
+
+/* While somebody holds a lease on a file, nobody can open it at once: fcntl(2), open(2). The descriptor that holds it,
+ * until end_lease(), or -1. */
+static int lease(const struct world *w, const char *relative)
+{
+    char path[TREE_PATH_MAX];
+    tree_path(&w->sample.tree, relative, path);
+    int fd = open(path, O_RDWR);
+    assert_ptr_not_equal(signal(SIGIO, SIG_IGN), SIG_ERR);
+    if (fcntl(fd, F_SETLEASE, F_WRLCK) == 0)
+        return fd;
+    close(fd);
+    print_message("skipped: the temporary directory's file system has no leases\n");
+    return -1;
+}
+
+static void end_lease(int fd)
+{
+    close(fd);
+    signal(SIGIO, SIG_DFL);
+}
+
+/* By a worker that remembers nothing. */
+static enum reply_outcome make_anew(struct world *w, const char *fields)
+{
+    docroot_close(&w->docroot);
+    assert_int_equal(docroot_open(&w->docroot, &w->sample.site, &cache_limits), 0);
+    parse(w, "GET /varies.js", fields);
+    buffer_clear(&w->out);
+    return reply_make(&w->replier, &w->request, NULL, false, &w->out, &w->reply);
+}
+
+static void who_takes_no_variant_need_not_wait_until_it_is_known_whether_there_is_one(void **state)
+{
+    struct world *w = *state;
+    ask(w, "GET /varies.js", "Accept-Encoding: gzip\r\n");
+    enum reply_outcome known = make_anew(w, NULL); /* but where the kernel can't tell of any file */
+    int fd = lease(w, "root/varies.js.gz");
+    if (fd < 0)
+        skip();
+    enum reply_outcome coded = make_anew(w, "Accept-Encoding: gzip\r\n");
+    size_t appended = buffer_length(&w->out);
+    enum reply_outcome plain = make_anew(w, NULL);
+    end_lease(fd);
+    assert_int_equal(coded, REPLY_SLEEPS);
+    assert_int_equal(appended, 0);
+    assert_int_equal(plain, known);
+    assert_int_equal(response_count(buffer_bytes(&w->out), "Content-Encoding"), 0);
+    assert_int_equal(response_count(ask(w, "GET /varies.js", "Accept-Encoding: gzip\r\n"), "Content-Encoding"), 1);
+}
+
+static void a_variant_that_nobody_can_open_keeps_nobody_waiting_for_ever(void **state)
+{
+    struct world *w = *state;
+    parse(w, "GET /varies.js", "Accept-Encoding: gzip\r\n");
+    int fd = lease(w, "root/varies.js.gz");
+    if (fd < 0)
+        skip();
+    enum reply_outcome outcome = make(w, false);
+    end_lease(fd);
+    assert_int_equal(outcome, REPLY_MADE);
+    assert_int_equal(w->reply.status, 200);
+    assert_int_equal(response_count(buffer_bytes(&w->out), "Content-Encoding"), 0);
 }
 
 /* ---- without descriptors */
@@ -1008,6 +1270,10 @@ int main(void)
         IN_A_WORLD(an_entry_that_still_holds_is_believed_for_another_second),
         IN_A_WORLD(what_was_missing_is_looked_for_again_after_a_second),
         IN_A_WORLD(a_body_being_sent_outlives_its_files_change),
+        IN_A_WORLD(a_variant_being_sent_outlives_its_files_change),
+        IN_A_WORLD(a_variant_that_comes_or_goes_is_seen_after_a_second),
+        IN_A_WORLD(a_variant_that_nobody_can_open_keeps_nobody_waiting_for_ever),
+        IN_A_WORLD(who_takes_no_variant_need_not_wait_until_it_is_known_whether_there_is_one),
         IN_A_WORLD(without_a_descriptor_the_reply_is_503),
         IN_A_WORLD(a_cached_file_gives_its_descriptor_up_for_another),
         IN_A_WORLD(a_cached_file_gives_its_descriptor_up_for_a_look_at_another),

@@ -14,20 +14,30 @@
 
 enum { SEEN_MS = 2500 };
 
-/* Whether a GET brings this body within the time in which a change must be seen. */
-static bool body_within(struct stage *stage, const char *path, const char *text)
+/* Whether a GET with these fields brings this body, in this content coding ("": none), within the time in which a
+ * change must be seen. */
+static bool coded_within(struct stage *stage, const char *path, const char *fields, const char *coding,
+                         const char *text)
 {
     for (long long until = now_ms() + SEEN_MS; now_ms() < until; pause_ms(50)) {
         struct client client;
         struct answer answer;
-        bool same = client_open(&client, stage->port) && client_get(&client, path, NULL) &&
+        char named[32] = "";
+        bool same = client_open(&client, stage->port) && client_get(&client, path, fields) &&
                     client_answer(&client, false, &answer, 5000) && answer.status == 200 &&
-                    answer.body_len == strlen(text) && memcmp(answer.body, text, answer.body_len) == 0;
+                    answer_field(&answer, "Content-Encoding", named, sizeof named) == (*coding != '\0') &&
+                    strcmp(named, coding) == 0 && answer.body_len == strlen(text) &&
+                    memcmp(answer.body, text, answer.body_len) == 0;
         client_close(&client);
         if (same)
             return true;
     }
     return false;
+}
+
+static bool body_within(struct stage *stage, const char *path, const char *text)
+{
+    return coded_within(stage, path, NULL, "", text);
 }
 
 static const char *written_again(struct stage *stage)
@@ -73,6 +83,157 @@ static const char *replaced_and_removed(struct stage *stage)
     EXPECT(unlink(to) == 0 && stage_get_within(stage, "/moved.txt", 404, SEEN_MS), "a file that went is still served");
     EXPECT(mkdir(to, 0755) == 0 && stage_get_within(stage, "/moved.txt", 301, SEEN_MS),
            "a directory in its place isn't seen");
+    return stage_finish(stage);
+}
+
+#define GZIP "Accept-Encoding: gzip\r\n"
+
+static const char *variant_comes_and_goes(struct stage *stage)
+{
+    static const char original[] = "the original, longer than all\n", rewritten[] = "the original, written again!!\n";
+    char path[SITE_PATH_MAX];
+    const char *problem = stage_start(stage, NULL);
+    if (problem)
+        return problem;
+    site_write(&stage->site, "plain.js", original);
+    site_path(&stage->site, "plain.js.gz", path);
+    EXPECT(coded_within(stage, "/plain.js", GZIP, "", original), "a new file isn't served");
+    EXPECT(stage_warm(stage, "/plain.js"), "can't ask often");
+    site_write(&stage->site, "plain.js.gz", "first\n");
+    EXPECT(coded_within(stage, "/plain.js", GZIP, "gzip", "first\n"), "a variant that came isn't seen");
+    EXPECT(coded_within(stage, "/plain.js", NULL, "", original), "the original isn't served any more");
+    pause_ms(20);
+    site_write(&stage->site, "plain.js.gz", "other\n");
+    EXPECT(coded_within(stage, "/plain.js", GZIP, "gzip", "other\n"), "a variant that changed isn't seen");
+    EXPECT(unlink(path) == 0 && coded_within(stage, "/plain.js", GZIP, "", original),
+           "a variant that went is still served");
+    site_write(&stage->site, "plain.js.gz", "again\n");
+    EXPECT(coded_within(stage, "/plain.js", GZIP, "gzip", "again\n"), "a variant that came back isn't seen");
+    pause_ms(20);
+    site_write(&stage->site, "plain.js", rewritten);
+    EXPECT(coded_within(stage, "/plain.js", GZIP, "", rewritten), "a variant that is outdated is still served");
+    site_write(&stage->site, "plain.js.gz", "third\n");
+    EXPECT(coded_within(stage, "/plain.js", GZIP, "gzip", "third\n"), "a variant made again isn't seen");
+    return stage_finish(stage);
+}
+
+/*
+ * Pairs of an original and its variant, each replaced by later versions while it is asked for. Every line of a version
+ * tells what it is of, and which; how many there are depends on both. A pair is asked for the first time while it
+ * changes, so that it is opened at that moment.
+ */
+enum { PAIRS = 30, VERSIONS = 4, PAIRS_MS = 3000, PAIR_CLIENTS = 6, PAIR_LINE = 16, PAIR_LINES_MAX = 5100 };
+
+/* A later version's variant is smaller than an earlier original: only its time may say whose it is. */
+static void write_version(char text[PAIR_LINES_MAX * PAIR_LINE + 1], int pair, int version, bool coded)
+{
+    int lines = (pair % 2 == 0 ? 40 : 5000) - (coded ? 20 : 0) + 3 * version; /* in memory, or not */
+    char line[64];
+    snprintf(line, sizeof line, "%-6s %02d %05d\n", coded ? "gzip" : "plain", version, pair);
+    for (int i = 0; i < lines; i++)
+        memcpy(text + PAIR_LINE * i, line, PAIR_LINE + 1);
+}
+
+static const char *expect_version(struct stage *stage, const struct answer *answer, int pair, bool asked, bool *coded)
+{
+    char coding[32] = "", text[PAIR_LINES_MAX * PAIR_LINE + 1];
+    *coded = answer_field(answer, "Content-Encoding", coding, sizeof coding) > 0;
+    EXPECT(answer->status == 200 && answer->body_len >= PAIR_LINE, "status %d", answer->status);
+    EXPECT(asked || !*coded, "%s for who didn't ask for it", coding);
+    EXPECT(!*coded || strcmp(coding, "gzip") == 0, "%s, and nothing is", coding);
+    write_version(text, pair, atoi(answer->body + 7), *coded);
+    EXPECT(answer->body_len == strlen(text) && memcmp(answer->body, text, answer->body_len) == 0,
+           "%zu bytes %s, which begin with %.16s", answer->body_len, *coded ? "by gzip" : "as they are", answer->body);
+    return NULL;
+}
+
+struct pairs {
+    struct client clients[PAIR_CLIENTS]; /* every second one takes gzip */
+    int asked;                           /* times, each of them */
+    long coded;                          /* answers by gzip */
+};
+
+static bool ask_for_pair(struct pairs *pairs, int pair)
+{
+    char path[64];
+    bool sent = true;
+    snprintf(path, sizeof path, "/pair-%d.js", pair);
+    for (int i = 0; i < PAIR_CLIENTS; i++)
+        sent &= client_get(&pairs->clients[i], path, i % 2 == 0 ? NULL : GZIP);
+    pairs->asked++;
+    return sent;
+}
+
+static const char *hear_of_pair(struct stage *stage, struct pairs *pairs, int pair)
+{
+    for (; pairs->asked > 0; pairs->asked--)
+        for (int i = 0; i < PAIR_CLIENTS; i++) {
+            struct answer answer;
+            bool coded;
+            EXPECT(client_answer(&pairs->clients[i], false, &answer, 10000), "no answer, or none that is whole");
+            const char *problem = expect_version(stage, &answer, pair, i % 2 != 0, &coded);
+            if (problem)
+                return problem;
+            pairs->coded += coded;
+        }
+    return NULL;
+}
+
+/* Writes a version of one of a pair, aside, and puts it in its place. */
+static void put_aside(struct stage *stage, int pair, int version, bool coded)
+{
+    char text[PAIR_LINES_MAX * PAIR_LINE + 1];
+    write_version(text, pair, version, coded);
+    site_write(&stage->site, coded ? "aside.gz" : "aside", text);
+}
+
+static bool put_in_place(struct stage *stage, int pair, bool coded)
+{
+    char name[64], from[SITE_PATH_MAX], to[SITE_PATH_MAX];
+    snprintf(name, sizeof name, "pair-%d.js%s", pair, coded ? ".gz" : "");
+    site_path(&stage->site, coded ? "aside.gz" : "aside", from);
+    site_path(&stage->site, name, to);
+    return rename(from, to) == 0;
+}
+
+static const char *play_pair(struct stage *stage, struct pairs *pairs, int pair)
+{
+    bool variant_first = pair / 2 % 2 != 0;
+    for (int version = 1; version <= VERSIONS; version++) {
+        put_aside(stage, pair, version, false);
+        put_aside(stage, pair, version, true);
+        EXPECT(version == 1 || ask_for_pair(pairs, pair), "could not ask");
+        EXPECT(put_in_place(stage, pair, variant_first && version > 1), "can't rename");
+        EXPECT(version == 1 || ask_for_pair(pairs, pair), "could not ask");
+        EXPECT(put_in_place(stage, pair, !variant_first || version == 1), "can't rename");
+        EXPECT(ask_for_pair(pairs, pair), "could not ask");
+        const char *problem = hear_of_pair(stage, pairs, pair);
+        if (problem)
+            return problem;
+    }
+    return NULL;
+}
+
+static const char *pairs_that_change(struct stage *stage)
+{
+    char path[64], text[PAIR_LINES_MAX * PAIR_LINE + 1];
+    struct pairs pairs = {0};
+    int pair = 0;
+    const char *problem = stage_start(stage, NULL);
+    for (int i = 0; i < PAIR_CLIENTS && !problem; i++)
+        EXPECT(client_open(&pairs.clients[i], stage->port), "can't connect");
+    for (long long until = now_ms() + PAIRS_MS; pair < PAIRS && now_ms() < until && !problem; pair++)
+        problem = play_pair(stage, &pairs, pair);
+    if (problem)
+        return problem;
+    for (int i = 0; i < PAIR_CLIENTS; i++)
+        client_close(&pairs.clients[i]);
+    EXPECT(pairs.coded > 0, "no answer was by gzip");
+    snprintf(path, sizeof path, "/pair-%d.js", pair - 1);
+    write_version(text, pair - 1, VERSIONS, false);
+    EXPECT(coded_within(stage, path, NULL, "", text), "the last original isn't seen");
+    write_version(text, pair - 1, VERSIONS, true);
+    EXPECT(coded_within(stage, path, GZIP, "gzip", text), "the last variant isn't seen");
     return stage_finish(stage);
 }
 
@@ -244,6 +405,8 @@ static const char *in_an_overlay(struct stage *stage)
 const struct scene scenes_of_files[] = {
     {"a file written again is seen within a second or two, with another tag", written_again},
     {"files that come, are replaced and go are seen", replaced_and_removed},
+    {"a variant that comes, changes and goes is seen within a second or two", variant_comes_and_goes},
+    {"originals and variants that are replaced come whole, each with its own coding", pairs_that_change},
     {"a file truncated under a download ends the connection", truncated_under_a_download},
     {"a file that grows under a download comes as it was announced", growing_under_a_download},
     {"a range beyond four gigabytes", beyond_four_gigabytes},
