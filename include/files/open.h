@@ -1,6 +1,6 @@
 /*
- * open: the one way to a file of the site. Containment, kinds of file and permissions are looked at here and nowhere
- * else, whatever a file is opened for.
+ * open: the one way to a file of the site. Containment, hidden names, kinds of file and permissions are looked at here
+ * and nowhere else, whatever a file is opened for.
  */
 #ifndef SHUNT_FILES_OPEN_H
 #define SHUNT_FILES_OPEN_H

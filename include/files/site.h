@@ -6,10 +6,14 @@
 #define SHUNT_FILES_SITE_H
 
 #include "http/head.h"
+#include "os/beneath.h"
 
 struct site {
     int root; /* a directory's fd, see beneath_root(); not owned */
     struct head_rules head;
+    enum beneath_links links; /* which symbolic links are followed */
+    bool dotfiles;            /* names that begin with a dot are served too, see path_is_hidden() */
+    bool asleep;              /* nothing beneath the root is opened without sleeping, see beneath_may_sleep() */
 };
 
 #endif

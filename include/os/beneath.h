@@ -1,7 +1,5 @@
 /*
- * beneath: opens that can't leave a directory (openat2(2), RESOLVE_BENEATH).
- *
- * Symbolic links are followed as long as they stay beneath the root; absolute ones, and magic links, are refused.
+ * beneath: opens that can't leave a directory (openat2(2), RESOLVE_BENEATH), unless its links may.
  */
 #ifndef SHUNT_OS_BENEATH_H
 #define SHUNT_OS_BENEATH_H
@@ -12,21 +10,39 @@
 #include <sys/stat.h>
 #include <sys/types.h>
 
+/* What symbolic links are good for. Magic ones, proc(5), are never followed. */
+enum beneath_links {
+    BENEATH_LINKS_INSIDE = 1, /* they are followed while they stay beneath the root; an absolute one doesn't, wherever
+                                 it leads */
+    BENEATH_LINKS_NONE,       /* a path with one in it is refused: ELOOP */
+    BENEATH_LINKS_ALL,        /* they may lead anywhere */
+};
+
+/* BENEATH_NOW opens only what needs no disk and no answer from anybody, else EAGAIN. That is told of what lies in the
+ * root's own mount alone, by Linux since 5.12 (RESOLVE_CACHED, RESOLVE_NO_XDEV). Another mount may be a network's or a
+ * process's, which are asked at each open(2) and fstat(2), however well the name is known: see also
+ * beneath_may_sleep(). */
 enum beneath_mode {
-    BENEATH_NOW =
-        1, /* only if it needs no disk: else EAGAIN (RESOLVE_CACHED, Linux 5.12; without openat2: always EAGAIN) */
+    BENEATH_NOW = 1,
     BENEATH_WAIT, /* may sleep */
 };
 
 /* Opens a directory to be such a root. The fd, or -1 with errno. */
 int beneath_root(const char *directory);
 
+/* Whether even what was just seen beneath the root can't be opened without asking somebody who may take his time: its
+ * file system is a network's or another process's. BENEATH_NOW means nothing there. One fstatfs(2), which may sleep. */
+bool beneath_may_sleep(int root);
+
 /* Opens `path` (relative, NUL-ended; "" is the root itself) read-only beneath `root`, never blocking on a FIFO, never
  * becoming a controlling terminal. The fd, or -1 with errno: EAGAIN (BENEATH_NOW would have slept, or the tree was
  * moved meanwhile: ask with BENEATH_WAIT), EXDEV (it leads outside), ELOOP, ENOENT, ENOTDIR, EACCES, ENXIO (a socket),
  * ENAMETOOLONG, EMFILE, ENFILE … EAGAIN with BENEATH_WAIT is final: somebody holds a lease on the file (fcntl(2)), or
- * the tree never stands still. */
-int beneath_open(int root, const char *path, enum beneath_mode mode);
+ * the tree never stands still.
+ *
+ * Where links may lead anywhere, so does "..", as it stands behind one: a path that is to stay inside has none of its
+ * own (path_normalise()). An absolute path is EXDEV even then. */
+int beneath_open(int root, const char *path, enum beneath_links links, enum beneath_mode mode);
 
 /* Reads at an offset without sleeping (preadv2(2), RWF_NOWAIT). Bytes read, 0 at the end, or -1 with errno: EAGAIN (it
  * isn't in memory), EOPNOTSUPP (this file system can't tell). */

@@ -38,6 +38,8 @@ struct options {
     uint32_t stop_ms; /* for running responses when stopping */
     struct conn_limits limits;
     struct head_rules head; /* of every response */
+    enum beneath_links links;
+    bool dotfiles; /* are served */
 };
 
 enum options_outcome {

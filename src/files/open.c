@@ -1,5 +1,7 @@
 #include "files/open.h"
 
+#include "http/path.h"
+
 #include <errno.h>
 #include <limits.h>
 #include <unistd.h>
@@ -48,13 +50,23 @@ static int status_of_kind(const struct stat *st, struct slice path)
     return S_ISDIR(st->st_mode) && !open_is_index(path) ? 301 : 404;
 }
 
+/* A site of which nothing can be known without sleeping is not even asked. */
+static int open_beneath(const struct look *look, const char *relative)
+{
+    const struct site *site = look->site;
+    if (look->mode == BENEATH_WAIT || !site->asleep)
+        return beneath_open(site->root, relative, site->links, look->mode);
+    errno = EAGAIN;
+    return -1;
+}
+
 /* The fd, or -1 with errno. */
 static int open_path(const struct look *look)
 {
     struct slice path = look->path;
     const char *relative = path.at + 1;
     if (!open_is_index(path))
-        return beneath_open(look->site->root, relative, look->mode);
+        return open_beneath(look, relative);
     char name[PATH_MAX];
     if (path.len - 1 + index_name.len >= sizeof name) {
         errno = ENAMETOOLONG;
@@ -62,11 +74,22 @@ static int open_path(const struct look *look)
     }
     memcpy(name, relative, path.len - 1);
     memcpy(name + path.len - 1, index_name.at, index_name.len + 1);
-    return beneath_open(look->site->root, name, look->mode);
+    return open_beneath(look, name);
+}
+
+/* What is hidden is told by its name alone, and a name means the same for as long as we run: so this could be asked
+ * before the cache, too, at the price of a look at each hot request's path. Here it costs them nothing, and a hidden
+ * path takes no more of the cache than one that leads nowhere: one that nobody asks for again isn't kept at all. */
+static bool is_hidden(const struct look *look)
+{
+    return !look->site->dotfiles && path_is_hidden(look->path);
 }
 
 int open_file(const struct look *look, int *fd, struct stat *st)
 {
+    *fd = -1;
+    if (is_hidden(look))
+        return 404;
     *fd = open_path(look);
     if (*fd < 0)
         return open_status_of_errno(errno);

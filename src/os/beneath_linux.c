@@ -4,6 +4,10 @@
  * Three things may be missing. RESOLVE_CACHED came with Linux 5.12, openat2 with 5.6, and a sandbox around us may
  * refuse openat2 with EPERM. Each is found out by the call itself and each time anew: there is nothing to remember, and
  * where all is present it costs nothing.
+ *
+ * RESOLVE_CACHED looks no further than the names. Behind a name that is in memory, open(2) still asks the server of a
+ * network file system, or the process of one in user space, and sleeps until it has answered. So the mount that the
+ * root lies in is never left without sleeping, and what that one is was found out before, by beneath_may_sleep().
  */
 #include "os/beneath.h"
 
@@ -37,40 +41,74 @@ int beneath_root(const char *directory)
     return root;
 }
 
+static uint64_t resolve_of(enum beneath_links links)
+{
+    switch (links) {
+    case BENEATH_LINKS_ALL:
+        return RESOLVE_NO_MAGICLINKS;
+    case BENEATH_LINKS_NONE:
+        return RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS;
+    case BENEATH_LINKS_INSIDE:
+        break;
+    }
+    return RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS;
+}
+
 static int open_once(int root, const char *path, uint64_t resolve)
 {
     struct open_how how = {
         .flags = O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC | O_LARGEFILE,
-        .resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS | resolve,
+        .resolve = resolve,
     };
     return (int)syscall(SYS_openat2, root, path, &how, sizeof how);
 }
 
 /* EAGAIN means that something was renamed while a ".." was followed, so that the kernel couldn't be sure. */
-static int open_patiently(int root, const char *path)
+static int open_patiently(int root, const char *path, uint64_t resolve)
 {
     int fd;
     int tries = TRIES_MAX;
     do
-        fd = open_once(root, path, 0);
+        fd = open_once(root, path, resolve);
     while (fd < 0 && (errno == EAGAIN || errno == EINTR) && --tries > 0);
     return fd;
 }
 
-int beneath_open(int root, const char *path, enum beneath_mode mode)
+/* Whether an open that must not sleep could not be made as such, and says nothing of the path. */
+static bool is_no_answer(int error)
+{
+    switch (error) {
+    case EXDEV:  /* the root is left, or only its mount */
+    case EINVAL: /* no RESOLVE_CACHED */
+    case ENOSYS: /* no openat2, and a walk can't tell whether it will sleep */
+    case EPERM:
+        return true;
+    default:
+        return false;
+    }
+}
+
+static int open_now(int root, const char *path, uint64_t resolve)
+{
+    int fd = open_once(root, path, resolve | RESOLVE_CACHED | RESOLVE_NO_XDEV);
+    if (fd < 0 && is_no_answer(errno))
+        errno = EAGAIN;
+    return fd;
+}
+
+int beneath_open(int root, const char *path, enum beneath_links links, enum beneath_mode mode)
 {
     const char *opened = path[0] == '\0' ? "." : path;
-    int fd = -1;
+    if (path[0] == '/') { /* else whoever may leave the root begins elsewhere */
+        errno = EXDEV;
+        return -1;
+    }
     if (mode == BENEATH_NOW)
-        fd = open_once(root, opened, RESOLVE_CACHED);
-    if (mode == BENEATH_WAIT || (fd < 0 && errno == EINVAL))
-        fd = open_patiently(root, opened);
+        return open_now(root, opened, resolve_of(links));
+    int fd = open_patiently(root, opened, resolve_of(links));
     if (fd >= 0 || (errno != ENOSYS && errno != EPERM))
         return fd;
-    if (mode == BENEATH_WAIT)
-        return beneath_walk(root, opened, O_PATH);
-    errno = EAGAIN; /* a walk can't tell whether it will sleep */
-    return -1;
+    return beneath_walk(root, opened, links, O_PATH);
 }
 
 ssize_t beneath_read_now(int fd, void *to, size_t len, off_t offset)
@@ -83,11 +121,45 @@ ssize_t beneath_read_now(int fd, void *to, size_t len, off_t offset)
     return n;
 }
 
-bool beneath_in_memory(int fd)
+/* The file system's number (statfs(2)), or 0. */
+static uint32_t magic_of(int fd)
 {
     struct statfs fs;
-    if (fstatfs(fd, &fs) != 0)
-        return false;
-    unsigned long magic = (unsigned long)fs.f_type;
+    return fstatfs(fd, &fs) == 0 ? (uint32_t)fs.f_type : 0; /* it is signed, and as long as a word */
+}
+
+bool beneath_in_memory(int fd)
+{
+    uint32_t magic = magic_of(fd);
     return magic == TMPFS_MAGIC || magic == RAMFS_MAGIC;
+}
+
+/* A file system whose answers come from elsewhere is told by its number: nothing else in Linux says so. The numbers
+ * are spelled out, as older headers lack some that newer kernels have, and no header has them all. */
+bool beneath_may_sleep(int root)
+{
+    static const uint32_t remote[] = {
+        0x65735546, /* FUSE, virtiofs */
+        0x00006969, /* NFS */
+        0x0000517b, /* SMB, */
+        0xfe534d42, /* its second version, */
+        0xff534d42, /* CIFS */
+        0x01021997, /* 9P */
+        0x00c36400, /* Ceph */
+        0x5346414f, /* AFS, OpenAFS's */
+        0x6b414653, /* and the kernel's */
+        0x73757245, /* Coda */
+        0x01161970, /* GFS2 */
+        0x7461636f, /* OCFS2 */
+        0x0bd00bd0, /* Lustre */
+        0x20030528, /* OrangeFS */
+        0x47504653, /* GPFS */
+        0x786f4256, /* VirtualBox's shared folders */
+        0xbacbacbc, /* VMware's */
+    };
+    uint32_t magic = magic_of(root);
+    for (size_t i = 0; i < sizeof remote / sizeof *remote; i++)
+        if (magic == remote[i])
+            return true;
+    return magic == 0; /* who doesn't answer this may not answer more */
 }

@@ -1,5 +1,5 @@
 /*
- * beneath_walk: never leaves the root, because it never lets the kernel follow anything.
+ * beneath_walk: never leaves the root unasked, because it never lets the kernel follow anything.
  *
  * The path lies in one buffer: what was walked, then what is still ahead.
  *
@@ -10,6 +10,9 @@
  * last of them and itself out of the text, after which the walk begins again at the root: asking the kernel for ".."
  * instead would leave the root if somebody moved the directory meanwhile. The other way, an open fd for each level,
  * would cost a reader as many fds as its path is deep.
+ *
+ * Where links may lead anywhere there is nothing to leave: ".." is asked of the kernel after all, and an absolute link
+ * goes on from "/".
  */
 #include "os/beneath_walk.h"
 
@@ -32,7 +35,8 @@ struct walk {
     int root;
     int at;     /* the directory reached; closed by leave(), unless it is the root */
     int search; /* open(2)'s flag for directories on the way */
-    int links;
+    enum beneath_links links;
+    int followed;
     size_t ahead;
     char text[TEXT_MAX];
 };
@@ -80,6 +84,16 @@ static int climb(struct walk *walk, size_t len)
     return replace(walk, parent, len, "", 0);
 }
 
+/* Goes to "/", for what an absolute link says, which now stands ahead. */
+static int start_over(struct walk *walk)
+{
+    int top = open("/", walk->search | O_DIRECTORY | O_CLOEXEC);
+    if (top < 0)
+        return -1;
+    move(walk, top);
+    return replace(walk, walk->ahead, strspn(walk->text + walk->ahead, "/"), "", 0);
+}
+
 /* `name`, at `ahead`, could not be opened: if that is because it is a link, puts what it says in its place. */
 static int follow(struct walk *walk, const char *name)
 {
@@ -88,13 +102,15 @@ static int follow(struct walk *walk, const char *name)
     ssize_t len = readlinkat(walk->at, name, target, sizeof target);
     if (len < 0)
         return fail(error);
-    if (++walk->links > LINKS_MAX)
+    bool absolute = target[0] == '/';
+    if (walk->links == BENEATH_LINKS_NONE || ++walk->followed > LINKS_MAX)
         return fail(ELOOP);
-    if (target[0] == '/')
+    if (absolute && walk->links != BENEATH_LINKS_ALL)
         return fail(EXDEV);
     if (len == sizeof target)
         return fail(ENAMETOOLONG);
-    return replace(walk, walk->ahead, strlen(name), target, (size_t)len);
+    int outcome = replace(walk, walk->ahead, strlen(name), target, (size_t)len);
+    return outcome == STEPPED && absolute ? start_over(walk) : outcome;
 }
 
 /* Opens `name`, which `slashes` follow, and perhaps more behind those. */
@@ -128,14 +144,14 @@ static int step(struct walk *walk)
     name[len] = '\0';
     if (strcmp(name, ".") == 0)
         return replace(walk, walk->ahead, len + slashes, "", 0);
-    if (strcmp(name, "..") == 0)
+    if (strcmp(name, "..") == 0 && walk->links != BENEATH_LINKS_ALL)
         return climb(walk, len + slashes);
     return enter(walk, name, slashes);
 }
 
-int beneath_walk(int root, const char *path, int search)
+int beneath_walk(int root, const char *path, enum beneath_links links, int search)
 {
-    struct walk walk = {.root = root, .at = root, .search = search};
+    struct walk walk = {.root = root, .at = root, .search = search, .links = links};
     size_t len = strlen(path);
     if (path[0] == '/')
         return fail(EXDEV);

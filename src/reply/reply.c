@@ -58,15 +58,6 @@ static int reply_with_file(const struct draft *draft, const struct request *requ
 
 /* ---- the decision */
 
-/* 0 with the normalised path, or the status that says why the target names nothing here. */
-static int locate(const struct request *request, char *scratch, struct slice *path)
-{
-    int status = path_normalise(request->path, scratch, path);
-    if (status != 0)
-        return status;
-    return path_is_hidden(*path) ? 404 : 0;
-}
-
 /* What stands in the way before any file is looked at; 0: nothing, and *path is the one to look for. */
 static int judge(const struct replier *replier, const struct request *request, struct slice *path)
 {
@@ -83,7 +74,7 @@ static int judge(const struct replier *replier, const struct request *request, s
     case METHOD_HEAD:
         break;
     }
-    return locate(request, replier->path, path);
+    return path_normalise(request->path, replier->path, path);
 }
 
 static int reply_with_entry(const struct draft *draft, const struct request *request, struct slice path,
@@ -143,7 +134,7 @@ enum reply_outcome reply_refuse(const struct replier *replier, int status, bool 
 struct entry *reply_look_up(const struct replier *replier, const struct request *request)
 {
     struct slice path;
-    if (locate(request, replier->path, &path) != 0) /* it was found to be a file's path before */
+    if (path_normalise(request->path, replier->path, &path) != 0) /* it was found to be a file's path before */
         return NULL;
     return docroot_look_up(replier->docroot, path, replier->clock);
 }

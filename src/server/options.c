@@ -26,6 +26,7 @@ enum kind {
     KIND_LINGER, /* off or seconds */
     KIND_SERVER_NAME,
     KIND_WEIGHTS,
+    KIND_SYMLINKS,
     KIND_FLAG, /* from here on no value: a bool that is set */
     KIND_VERSION,
     KIND_HELP,
@@ -73,6 +74,8 @@ static const struct row rows[] = {
     NUMBER("keepalive-requests", 0, limits.requests_max, 0, BYTES_MAX),
     {"server-name", 0, KIND_SERVER_NAME, 0, 0, 0},
     FIELD("nosniff", 0, KIND_SWITCH, head.nosniff),
+    {"symlinks", 0, KIND_SYMLINKS, 0, 0, 0},
+    FIELD("dotfiles", 0, KIND_SWITCH, dotfiles),
     {"access-log", 0, KIND_ACCESS_LOG, 0, 0, 0},
     FIELD("quiet", 'q', KIND_FLAG, quiet),
     NUMBER("max-connections", 0, max_connections, 1, 1 << 20),
@@ -124,6 +127,7 @@ static void set_defaults(struct options *options)
         .linger_s = -1,
         .stop_ms = 10000,
         .head = {SLICE("shunt"), true},
+        .links = BENEATH_LINKS_INSIDE,
         .limits =
             {
                 .request = {REQUEST_LINE_MAX, REQUEST_HEAD_MAX, REQUEST_FIELDS_MAX},
@@ -238,6 +242,22 @@ static bool set_weights(struct options *options, const struct row *row)
     return false;
 }
 
+static bool set_symlinks(struct options *options)
+{
+    static const struct {
+        const char *word;
+        enum beneath_links links;
+    } choices[] = {{"inside", BENEATH_LINKS_INSIDE}, {"none", BENEATH_LINKS_NONE}, {"all", BENEATH_LINKS_ALL}};
+    for (size_t i = 0; i < sizeof choices / sizeof *choices; i++) {
+        if (strcmp(optarg, choices[i].word) == 0) {
+            options->links = choices[i].links;
+            return true;
+        }
+    }
+    log_line(LOG_LEVEL_ERROR, "--symlinks %s: must be inside, none or all", optarg);
+    return false;
+}
+
 /* Whatever stands in a field: visible ASCII, and spaces within (RFC 9110 5.5). */
 static bool is_field_value(struct slice value)
 {
@@ -291,6 +311,8 @@ static bool set(struct options *options, const struct row *row)
         return set_server_name(options);
     case KIND_WEIGHTS:
         return set_weights(options, row);
+    case KIND_SYMLINKS:
+        return set_symlinks(options);
     case KIND_FLAG:
         *(bool *)((char *)options + row->offset) = true;
         break;

@@ -145,7 +145,11 @@ static void fill_settings(struct server *server)
         .access_log = options->access_log_given ? options->access_log
                       : isatty(STDOUT_FILENO)   ? "-"
                                                 : NULL,
-        .site = {.root = server->root, .head = options->head},
+        .site = {.root = server->root,
+                 .head = options->head,
+                 .links = options->links,
+                 .dotfiles = options->dotfiles,
+                 .asleep = beneath_may_sleep(server->root)},
         .limits = options->limits,
     };
     memcpy(settings->weights, options->weights, sizeof settings->weights);

@@ -78,7 +78,7 @@ static void change(struct world *w, const char *text)
 static struct entry *pass(struct world *w, const char *path)
 {
     struct entry *entry;
-    close(beneath_open(w->site.root, path + 1, BENEATH_WAIT));
+    close(beneath_open(w->site.root, path + 1, BENEATH_LINKS_INSIDE, BENEATH_WAIT));
     if (docroot_find(&w->docroot, slice_of(path), NULL, false, &now, &entry) == DOCROOT_FOUND)
         return entry;
     close_world(w);
@@ -142,6 +142,30 @@ static void what_stayed_stays_when_its_file_changes(void **state)
     struct entry *changed = find(&w, "/small", NOW + DOCROOT_VALID_MS);
     assert_int_equal(changed->size, 12);
     assert_ptr_equal(cache_find(&w.docroot.cache, SLICE("/small")), changed);
+    close_world(&w);
+}
+
+/* The site lies where every open asks somebody: the first one, and each that checks what is a second old. */
+static void what_lies_where_opens_may_sleep_is_found_and_checked_by_those_who_may(void **state)
+{
+    (void)state;
+    struct world w;
+    struct entry *entry;
+    struct clock then = now;
+    open_world(&w);
+    w.site.asleep = true;
+    close(beneath_open(w.site.root, "small", BENEATH_LINKS_INSIDE, BENEATH_WAIT));
+    assert_int_equal(docroot_find(&w.docroot, SLICE("/small"), NULL, false, &then, &entry), DOCROOT_SLEEPS);
+    struct entry *found = find(&w, "/small", NOW);
+    then.now_ms = NOW + DOCROOT_VALID_MS - 1;
+    assert_int_equal(docroot_find(&w.docroot, SLICE("/small"), NULL, false, &then, &entry), DOCROOT_FOUND);
+    assert_ptr_equal(entry, found);
+    then.now_ms = NOW + DOCROOT_VALID_MS;
+    assert_int_equal(docroot_find(&w.docroot, SLICE("/small"), NULL, false, &then, &entry), DOCROOT_SLEEPS);
+    change(&w, "another size");
+    assert_int_equal(find(&w, "/small", then.now_ms)->size, 12);
+    assert_int_equal(docroot_find(&w.docroot, SLICE("/small"), NULL, false, &then, &entry), DOCROOT_FOUND);
+    assert_int_equal(entry->size, 12);
     close_world(&w);
 }
 
@@ -232,7 +256,8 @@ static void without_descriptors_cached_files_give_theirs_up_and_then_it_is_full(
     struct world w;
     struct entry *entry;
     open_world(&w);
-    close(beneath_open(w.site.root, "other", BENEATH_WAIT)); /* its name is in memory: an open needs no disk */
+    /* From here on its name is in memory: an open needs no disk. */
+    close(beneath_open(w.site.root, "other", BENEATH_LINKS_INSIDE, BENEATH_WAIT));
     struct entry *large = find_again(&w, "/large", NOW);
     assert_true(large->fd >= 0);
     struct rlimit was = no_more_files();
@@ -283,6 +308,7 @@ int main(void)
         cmocka_unit_test(what_only_passed_is_never_old),
         cmocka_unit_test(what_took_a_look_that_may_sleep_stays_from_the_first_time_on),
         cmocka_unit_test(what_stayed_stays_when_its_file_changes),
+        cmocka_unit_test(what_lies_where_opens_may_sleep_is_found_and_checked_by_those_who_may),
         cmocka_unit_test(what_was_found_is_believed_for_a_second),
         cmocka_unit_test(what_is_unchanged_is_kept_and_believed_anew),
         cmocka_unit_test(a_date_that_lay_ahead_is_told_when_the_entry_is_looked_at_again),

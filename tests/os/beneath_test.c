@@ -52,12 +52,15 @@ static const struct tree_row files[] = {
 
 enum { CHAIN = 41 }; /* root/chain/1 points to file through so many links, 2 through one less, and so on */
 
-static const struct row {
+struct row {
     const char *name;
     const char *path;
     int error;        /* 0: it opens */
     const char *text; /* what is read; NULL: not an ordinary file */
-} rows[] = {
+};
+
+/* No link is on the way: what links are good for changes nothing, unless the row leaves the root. */
+static const struct row plain_rows[] = {
     {"a file opens", "file", 0, "file"},
     {"a file in a directory opens", "a/b/deep", 0, "deep"},
     {"the empty path is the root", "", 0, NULL},
@@ -86,6 +89,12 @@ static const struct row {
     {"two dots behind slashes leave the root", "a//..//..//secret", EXDEV, NULL},
     {"an absolute path leaves the root", "/etc/passwd", EXDEV, NULL},
     {"a slash leaves the root", "/", EXDEV, NULL},
+    {"a fifo opens without waiting for a writer", "fifo", 0, NULL},
+    {"a socket can't be opened", "socket", ENXIO, NULL},
+};
+
+/* Links are on the way, and are followed inside. With BENEATH_LINKS_NONE, each is ELOOP. */
+static const struct row link_rows[] = {
     {"a link to a file is followed", "to-file", 0, "file"},
     {"a link to a file is no directory", "to-file/", ENOTDIR, NULL},
     {"a link on the way to a file is no directory", "to-file/x", ENOTDIR, NULL},
@@ -115,26 +124,43 @@ static const struct row {
     {"a loop on the way is a loop", "ping/x", ELOOP, NULL},
     {"40 links are followed", "chain/2", 0, "file"},
     {"41 links are too many", "chain/1", ELOOP, NULL},
-    {"a fifo opens without waiting for a writer", "fifo", 0, NULL},
-    {"a socket can't be opened", "socket", ENXIO, NULL},
+};
+
+/* With BENEATH_LINKS_ALL: what becomes of every path above that is EXDEV because it leaves the root. */
+static const struct row leaving_rows[] = {
+    {"two dots lead up", "..", 0, NULL},
+    {"two dots lead to what is beside", "../secret", 0, "secret"},
+    {"out and in again", "../root/file", 0, "file"},
+    {"up and up", "a/../../secret", 0, "secret"},
+    {"up behind slashes", "a//..//..//secret", 0, "secret"},
+    {"an absolute path leaves the root even so", "/etc/passwd", EXDEV, NULL},
+    {"a slash leaves the root even so", "/", EXDEV, NULL},
+    {"two dots behind a link to the root lead up", "a/to-root/../secret", 0, "secret"},
+    {"a link that leaves is followed", "out", 0, "secret"},
+    {"a link that leaves and comes back is followed", "a/out-and-in", 0, "file"},
+    {"a link to a directory outside is followed", "out-directory", 0, NULL},
+    {"a link to a directory outside is followed on the way", "out-directory/x", ENOENT, NULL},
+    {"an absolute link is followed", "absolute", 0, NULL},
+    {"an absolute link is followed on the way", "a/absolute-directory/etc/passwd", 0, NULL},
+    {"a link to an absolute link is followed", "to-absolute", 0, NULL},
 };
 
 /* Both ways to open are one interface, and know nothing of each other. */
-typedef int opener(int root, const char *path);
+typedef int opener(int root, const char *path, enum beneath_links links);
 
-static int by_kernel(int root, const char *path)
+static int by_kernel(int root, const char *path, enum beneath_links links)
 {
-    return beneath_open(root, path, BENEATH_WAIT);
+    return beneath_open(root, path, links, BENEATH_WAIT);
 }
 
-static int by_hand(int root, const char *path)
+static int by_hand(int root, const char *path, enum beneath_links links)
 {
-    return beneath_walk(root, path, O_PATH);
+    return beneath_walk(root, path, links, O_PATH);
 }
 
-static int by_hand_without_o_path(int root, const char *path)
+static int by_hand_without_o_path(int root, const char *path, enum beneath_links links)
 {
-    return beneath_walk(root, path, O_RDONLY);
+    return beneath_walk(root, path, links, O_RDONLY);
 }
 
 static void add_chain(const struct tree *tree)
@@ -174,14 +200,15 @@ static void expect_text(int fd, const char *text)
     assert_string_equal(read_back, text);
 }
 
-static void expect_row(opener *open_it, int root, const struct row *row)
+static void expect_row_with(enum beneath_links links, opener *open_it, int root, const struct row *row)
 {
     int expected = lowest_free_fd();
     errno = 0;
-    int fd = open_it(root, row->path);
+    int fd = open_it(root, row->path, links);
     int error = fd < 0 ? errno : 0;
     if (error != row->error)
-        fail_msg("%s: \"%s\" gave \"%s\", not \"%s\"", row->name, row->path, strerror(error), strerror(row->error));
+        fail_msg("%s: \"%s\" gave \"%s\", not \"%s\", with links %d", row->name, row->path, strerror(error),
+                 strerror(row->error), (int)links);
     if (fd >= 0) {
         assert_int_equal(fcntl(fd, F_GETFD) & FD_CLOEXEC, FD_CLOEXEC);
         assert_int_equal(fcntl(fd, F_GETFL) & (O_ACCMODE | O_NONBLOCK | O_PATH), O_RDONLY | O_NONBLOCK);
@@ -190,6 +217,11 @@ static void expect_row(opener *open_it, int root, const struct row *row)
         close(fd);
     }
     assert_int_equal(lowest_free_fd(), expected); /* nothing leaked */
+}
+
+static void expect_row(opener *open_it, int root, const struct row *row)
+{
+    expect_row_with(BENEATH_LINKS_INSIDE, open_it, root, row);
 }
 
 struct world {
@@ -214,12 +246,37 @@ static void end_world(struct world *world)
     tree_close(&world->tree);
 }
 
+enum {
+    PLAIN_ROWS = sizeof plain_rows / sizeof *plain_rows,
+    LINK_ROWS = sizeof link_rows / sizeof *link_rows,
+    LEAVING_ROWS = sizeof leaving_rows / sizeof *leaving_rows,
+};
+
+/* The row as it is where links may lead anywhere. */
+static const struct row *row_anywhere(const struct row *row)
+{
+    for (size_t i = 0; i < LEAVING_ROWS && row->error == EXDEV; i++)
+        if (strcmp(leaving_rows[i].path, row->path) == 0)
+            return &leaving_rows[i];
+    return row;
+}
+
+static void expect_in_all_ways(opener *open_it, int root, const struct row *row, int error_without_links)
+{
+    struct row refused = {row->name, row->path, error_without_links, NULL};
+    expect_row_with(BENEATH_LINKS_INSIDE, open_it, root, row);
+    expect_row_with(BENEATH_LINKS_NONE, open_it, root, error_without_links == 0 ? row : &refused);
+    expect_row_with(BENEATH_LINKS_ALL, open_it, root, row_anywhere(row));
+}
+
 static void every_row_holds(opener *open_it)
 {
     struct world world;
     make_world(&world);
-    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
-        expect_row(open_it, world.root, &rows[i]);
+    for (size_t i = 0; i < PLAIN_ROWS; i++)
+        expect_in_all_ways(open_it, world.root, &plain_rows[i], 0);
+    for (size_t i = 0; i < LINK_ROWS; i++)
+        expect_in_all_ways(open_it, world.root, &link_rows[i], ELOOP);
     end_world(&world);
 }
 
@@ -307,9 +364,9 @@ static void nothing_outside_opens(opener *open_it)
     assert_int_equal(pthread_create(&thread, NULL, move_to_and_fro, &mover), 0);
     int opened = 0, refused = 0;
     for (int i = 0; i < OPENS; i++) {
-        int outside = open_it(world.root, "a/b/../secret");
+        int outside = open_it(world.root, "a/b/../secret", BENEATH_LINKS_INSIDE);
         refused += outside < 0 && (errno == ENOENT || errno == EXDEV || errno == EAGAIN);
-        int inside = open_it(world.root, "a/up-to-file");
+        int inside = open_it(world.root, "a/up-to-file", BENEATH_LINKS_INSIDE);
         opened += inside >= 0;
         close(inside);
     }
@@ -338,7 +395,7 @@ static void nothing_opens_now(void)
     struct world world;
     make_world(&world);
     expect_row(by_kernel, world.root, &(struct row){"a file opens", "file", 0, "file"});
-    assert_int_equal(beneath_open(world.root, "file", BENEATH_NOW), -1);
+    assert_int_equal(beneath_open(world.root, "file", BENEATH_LINKS_INSIDE, BENEATH_NOW), -1);
     assert_int_equal(errno, EAGAIN);
     end_world(&world);
 }
@@ -349,14 +406,65 @@ static void what_was_just_seen_opens_now(void **state)
     (void)state;
     struct world world;
     make_world(&world);
-    close(beneath_open(world.root, "a/b/deep", BENEATH_WAIT));
-    int fd = beneath_open(world.root, "a/b/deep", BENEATH_NOW);
+    close(beneath_open(world.root, "a/b/deep", BENEATH_LINKS_INSIDE, BENEATH_WAIT));
+    int fd = beneath_open(world.root, "a/b/deep", BENEATH_LINKS_INSIDE, BENEATH_NOW);
     assert_true(fd >= 0);
     expect_text(fd, "deep");
     close(fd);
-    assert_int_equal(beneath_open(world.root, "out", BENEATH_NOW), -1);
-    assert_true(errno == EXDEV || errno == EAGAIN);
     end_world(&world);
+}
+
+static int open_now(int root, const char *path)
+{
+    return beneath_open(root, path, BENEATH_LINKS_INSIDE, BENEATH_NOW);
+}
+
+/* Whether the root is left, or only its mount, is one question to those who must not sleep: they don't answer it. */
+static void whoever_must_not_sleep_leaves_neither_root_nor_mount(void **state)
+{
+    (void)state;
+    struct world world;
+    int top = beneath_root("/");
+    make_world(&world);
+    close(by_kernel(world.root, "out", BENEATH_LINKS_ALL));
+    assert_int_equal(open_now(world.root, "out"), -1);
+    assert_int_equal(errno, EAGAIN);
+    close(by_kernel(top, "dev/shm", BENEATH_LINKS_INSIDE));
+    int mounted = by_kernel(top, "dev/shm", BENEATH_LINKS_INSIDE);
+    assert_true(mounted >= 0);
+    assert_int_equal(open_now(top, "dev/shm"), -1);
+    assert_int_equal(errno, EAGAIN);
+    assert_int_equal(beneath_open(top, "dev/shm", BENEATH_LINKS_ALL, BENEATH_NOW), -1);
+    assert_int_equal(errno, EAGAIN);
+    close(mounted);
+    close(top);
+    end_world(&world);
+}
+
+/* /dev/fd is such a link in most systems, to /proc/self/fd. */
+static void whoever_must_not_sleep_follows_no_link_to_another_mount(void **state)
+{
+    (void)state;
+    int dev = beneath_root("/dev");
+    int fd = by_kernel(dev, "fd", BENEATH_LINKS_ALL);
+    if (fd < 0) {
+        close(dev);
+        print_message("skipped: /dev/fd is no link to a directory here\n");
+        skip();
+    }
+    assert_int_equal(beneath_open(dev, "fd", BENEATH_LINKS_ALL, BENEATH_NOW), -1);
+    assert_int_equal(errno, EAGAIN);
+    close(fd);
+    close(dev);
+}
+
+static void a_local_file_system_needs_no_answer_from_elsewhere(void **state)
+{
+    (void)state;
+    int proc = beneath_root("/proc");
+    assert_false(beneath_may_sleep(proc));
+    assert_true(beneath_may_sleep(-1));
+    close(proc);
 }
 
 /* /proc/self/exe is such a link: the kernel refuses it as one, and by hand its text is an absolute path. */
@@ -364,10 +472,14 @@ static void a_magic_link_is_refused(void **state)
 {
     (void)state;
     int root = beneath_root("/proc/self");
-    assert_int_equal(beneath_open(root, "exe", BENEATH_WAIT), -1);
-    assert_true(errno == ELOOP || errno == EXDEV);
-    assert_int_equal(beneath_walk(root, "exe", O_PATH), -1);
+    for (enum beneath_links links = BENEATH_LINKS_INSIDE; links <= BENEATH_LINKS_ALL; links++) {
+        assert_int_equal(by_kernel(root, "exe", links), -1);
+        assert_true(errno == ELOOP || errno == EXDEV);
+    }
+    assert_int_equal(by_hand(root, "exe", BENEATH_LINKS_INSIDE), -1);
     assert_int_equal(errno, EXDEV);
+    assert_int_equal(by_hand(root, "exe", BENEATH_LINKS_NONE), -1);
+    assert_int_equal(errno, ELOOP);
     close(root);
 }
 
@@ -392,7 +504,7 @@ static void reading_now_reads_or_says_why_not(void **state)
     struct world world;
     char bytes[16] = "";
     make_world(&world);
-    int fd = beneath_open(world.root, "a/file", BENEATH_WAIT);
+    int fd = beneath_open(world.root, "a/file", BENEATH_LINKS_INSIDE, BENEATH_WAIT);
     assert_int_equal(pread(fd, bytes, sizeof bytes, 0), 8); /* from here on it is in memory */
     memset(bytes, 0, sizeof bytes);
     ssize_t n = beneath_read_now(fd, bytes, sizeof bytes, 4);
@@ -448,6 +560,9 @@ int main(void)
         cmocka_unit_test(nothing_outside_opens_while_directories_move_with_the_kernel),
         cmocka_unit_test(nothing_outside_opens_while_directories_move_by_hand),
         cmocka_unit_test(what_was_just_seen_opens_now),
+        cmocka_unit_test(whoever_must_not_sleep_leaves_neither_root_nor_mount),
+        cmocka_unit_test(whoever_must_not_sleep_follows_no_link_to_another_mount),
+        cmocka_unit_test(a_local_file_system_needs_no_answer_from_elsewhere),
         cmocka_unit_test(a_magic_link_is_refused),
         cmocka_unit_test(a_root_must_be_a_directory),
         cmocka_unit_test(reading_now_reads_or_says_why_not),

@@ -100,6 +100,9 @@ static const struct {
     {"a server's name that isn't ASCII", "--server-name \xc3\xa4 .", "must be 1 to 100 bytes of visible ASCII"},
     {"a server's name that is too long", "--server-name " NAME_100 "x .", "must be 1 to 100 bytes of visible ASCII"},
     {"sniffing that is neither on nor off", "--nosniff no .", "--nosniff no: must be on or off"},
+    {"links that are followed anyhow", "--symlinks some .", "--symlinks some: must be inside, none or all"},
+    {"links that are followed to no place", "--symlinks= .", "--symlinks : must be inside, none or all"},
+    {"dotfiles that are neither on nor off", "--dotfiles all .", "--dotfiles all: must be on or off"},
     {"fewer requests than none", "--keepalive-requests -1 .",
      "--keepalive-requests -1: must be a number from 0 to 1073741824"},
 };
@@ -182,6 +185,31 @@ static void what_is_not_said_has_its_default(void **state)
     assert_int_equal(o.limits.requests_max, 0);
     assert_true(slice_equal(o.head.server, SLICE("shunt")));
     assert_true(o.head.nosniff);
+    assert_int_equal(o.links, BENEATH_LINKS_INSIDE);
+    assert_false(o.dotfiles);
+}
+
+static void which_files_are_served_goes_where_it_belongs(void **state)
+{
+    static const struct {
+        const char *line;
+        enum beneath_links links;
+        bool dotfiles;
+    } rows[] = {
+        {"--symlinks inside .", BENEATH_LINKS_INSIDE, false},
+        {"--symlinks none --dotfiles on .", BENEATH_LINKS_NONE, true},
+        {"--symlinks all --dotfiles off .", BENEATH_LINKS_ALL, false},
+        {"--symlinks all --symlinks inside --dotfiles off --dotfiles on .", BENEATH_LINKS_INSIDE, true},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct options o;
+        char said[TEXT_MAX];
+        assert_int_equal(read_line(rows[i].line, &o, said), OPTIONS_SERVE);
+        assert_int_equal(o.links, rows[i].links);
+        assert_int_equal(o.dotfiles, rows[i].dotfiles);
+        assert_string_equal(said, "");
+    }
 }
 
 static void every_model_is_found_by_its_name(void **state)
@@ -382,6 +410,7 @@ int main(void)
         cmocka_unit_test(a_wrong_line_is_told_in_one_line_that_says_what_and_where),
         cmocka_unit_test(every_number_goes_where_it_belongs),
         cmocka_unit_test(what_is_not_said_has_its_default),
+        cmocka_unit_test(which_files_are_served_goes_where_it_belongs),
         cmocka_unit_test(every_model_is_found_by_its_name),
         cmocka_unit_test(what_a_model_is_told_goes_where_it_belongs),
         cmocka_unit_test(as_many_weights_as_there_may_be_are_taken_and_no_more),

@@ -1,113 +1,16 @@
 /* scenes of disks that take their time: who waits for them, and who doesn't. */
+#include "disk.h"
 #include "models.h"
 
-#include <errno.h>
 #include <fcntl.h>
-#include <linux/fuse.h>
 #include <poll.h>
-#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* ---- a disk that answers when we do, since we are its file system */
-
-struct disk {
-    int device;
-    uint64_t asked; /* what the kernel waits for; 0: nothing */
-};
-
-struct disk_request {
-    struct fuse_in_header header;
-    char rest[FUSE_MIN_READ_BUFFER];
-};
-
-static bool write_text(const char *path, const char *text)
-{
-    int fd = open(path, O_WRONLY | O_CLOEXEC);
-    bool written = fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text);
-    close(fd);
-    return written;
-}
-
-static bool map_id(const char *path, unsigned id)
-{
-    char line[64];
-    snprintf(line, sizeof line, "%u %u 1\n", id, id);
-    return write_text(path, line);
-}
-
-/* Mounts that nobody else sees. Only root has that without an own namespace of users. */
-static bool have_mounts_of_our_own(void)
-{
-    unsigned user = getuid(), group = getgid();
-    bool ours = unshare(CLONE_NEWNS) == 0 ||
-                (unshare(CLONE_NEWUSER | CLONE_NEWNS) == 0 && write_text("/proc/self/setgroups", "deny") &&
-                 map_id("/proc/self/uid_map", user) && map_id("/proc/self/gid_map", group));
-    return ours && mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0;
-}
-
-/* Waits until the kernel asks for something that wants an answer (fuse(4)): whether it did. */
-static bool disk_hears(struct disk *disk, struct disk_request *request, int timeout_ms)
-{
-    for (long long until = now_ms() + timeout_ms; now_ms() < until;) {
-        if (poll(&(struct pollfd){disk->device, POLLIN, 0}, 1, 10) != 1 ||
-            read(disk->device, request, sizeof *request) < (ssize_t)sizeof request->header)
-            continue;
-        unsigned opcode = request->header.opcode;
-        if (opcode == FUSE_FORGET || opcode == FUSE_BATCH_FORGET || opcode == FUSE_INTERRUPT)
-            continue;
-        disk->asked = request->header.unique;
-        return true;
-    }
-    return false;
-}
-
-/* A request of the kernel's hangs from now on. */
-static bool disk_hangs(struct disk *disk)
-{
-    struct disk_request request;
-    return disk_hears(disk, &request, SOON_MS);
-}
-
-/* It knows no file at all. */
-static bool disk_answers(struct disk *disk)
-{
-    struct fuse_out_header header = {.len = sizeof header, .error = -ENOENT, .unique = disk->asked};
-    disk->asked = 0;
-    return write(disk->device, &header, sizeof header) == sizeof header;
-}
-
-/* The kernel's first request. */
-static bool disk_begins(struct disk *disk)
-{
-    struct disk_request request;
-    struct {
-        struct fuse_out_header header;
-        struct fuse_init_out init;
-    } answer = {.header = {.len = sizeof answer}, .init = {.major = 7, .minor = 31, .max_write = 4096}};
-    if (!disk_hears(disk, &request, SOON_MS) || request.header.opcode != FUSE_INIT)
-        return false;
-    answer.header.unique = disk->asked;
-    return write(disk->device, &answer, sizeof answer) == sizeof answer;
-}
-
-/* Mounts it as /slow of the site; it lasts as long as this process. */
-static bool disk_mount(struct disk *disk, struct stage *stage)
-{
-    char path[SITE_PATH_MAX], options[128];
-    site_path(&stage->site, "slow", path);
-    if (mkdir(path, 0755) < 0 || !have_mounts_of_our_own())
-        return false;
-    *disk = (struct disk){.device = open("/dev/fuse", O_RDWR | O_CLOEXEC)};
-    if (disk->device < 0)
-        return false;
-    snprintf(options, sizeof options, "fd=%d,rootmode=40755,user_id=%u,group_id=%u", disk->device, getuid(), getgid());
-    return mount("slow", path, "fuse", MS_NOSUID | MS_NODEV, options) == 0 && disk_begins(disk);
-}
+/* ---- a disk that hangs */
 
 /* While one client waits for the disk: others are served, or, where everybody waits, one isn't. */
 static const char *ask_beside_the_disk(struct stage *stage, const struct how *how, struct client *others, int count)
@@ -200,6 +103,109 @@ static const char *disk_that_hangs_at_the_limit(struct stage *stage)
     return disk_hangs_under_every(stage, "1");
 }
 
+/* ---- names that are known, on a disk that is asked at every open */
+
+/* The kernel learns a name from us, so that looking it up needs nobody any more: the open does. */
+static bool kernel_learns(const struct stage *stage, const char *name)
+{
+    char path[SITE_PATH_MAX];
+    struct stat st;
+    site_path(&stage->site, name, path);
+    return stat(path, &st) == 0;
+}
+
+/* `other` needs no disk: whether it is answered so by each of several connections. */
+static const char *others_get(struct stage *stage, struct client *others, int count, const char *other, int status)
+{
+    struct answer answer;
+    for (int i = 0; i < count; i++)
+        EXPECT(client_get(&others[i], other, NULL), "could not ask");
+    for (int i = 0; i < count; i++)
+        EXPECT(client_answer(&others[i], false, &answer, ANSWER_MS) && answer.status == status,
+               "%s: client %d of %d gets nothing", other, i, count);
+    return NULL;
+}
+
+/* Asks for a file whose open hangs, and meanwhile for `other`. */
+static const char *ask_a_stalled_disk(struct stage *stage, struct disk *disk, const char *path, const char *other,
+                                      int status)
+{
+    enum { OTHERS = 6 };
+    struct client client, others[OTHERS];
+    struct answer answer;
+    disk_stall(disk, true);
+    EXPECT(client_open(&client, stage->port) && client_get(&client, path, NULL), "could not ask");
+    EXPECT(disk_stalls(disk), "the disk isn't asked for %s", path);
+    const char *problem = crowd_open(stage, others, OTHERS);
+    problem = problem ? problem : others_get(stage, others, OTHERS, other, status);
+    if (problem)
+        return problem;
+    EXPECT(!client_answer(&client, false, &answer, 0), "an answer came before the disk's");
+    disk_stall(disk, false);
+    EXPECT(client_answer(&client, false, &answer, ANSWER_MS) && answer.status == 200, "no 200 once the disk answers");
+    crowd_close(others, OTHERS);
+    client_close(&client);
+    return NULL;
+}
+
+/* `root`: what is served, the site or the disk alone. */
+static const char *known_name_under(struct stage *stage, const struct how *how, struct disk *disk, const char *root)
+{
+    char path[SITE_PATH_MAX], name[64];
+    const char *options[OPTIONS_MAX];
+    bool alone = strcmp(root, "slow") == 0;
+    snprintf(name, sizeof name, "/slow/" DISK_KNOWN "%d", (int)(how - hows));
+    EXPECT(kernel_learns(stage, name), "the disk doesn't know %s", name);
+    site_path(&stage->site, root, path);
+    how_options(how, NULL, options);
+    const char *problem = stage_start_with(stage, &(struct server_setup){.options = options, .root = path});
+    if (!problem && alone) /* what is hidden is so by its name: no disk is asked */
+        problem = ask_a_stalled_disk(stage, disk, name + strlen("/slow"), "/.hidden", 404);
+    else if (!problem)
+        problem = ask_a_stalled_disk(stage, disk, name, "/hello.txt", 200);
+    return problem ? problem : stage_finish(stage);
+}
+
+static const char *known_names_of(struct stage *stage, const char *root)
+{
+    struct disk disk;
+    const char *problem = NULL;
+    if (!disk_mount(&disk, stage) || !disk_keep(&disk))
+        return stage_skip(stage, "no file system in user space can be mounted here");
+    for (int i = 0; i < HOWS && !problem; i++)
+        problem = hows[i].waits ? NULL : how_say(stage, &hows[i], known_name_under(stage, &hows[i], &disk, root));
+    return problem;
+}
+
+static const char *known_name_on_another_mount(struct stage *stage)
+{
+    return known_names_of(stage, ".");
+}
+
+static const char *known_name_on_the_only_mount(struct stage *stage)
+{
+    return known_names_of(stage, "slow");
+}
+
+/* What is held in the cache is checked after a second. */
+static const char *held_file_is_checked(struct stage *stage)
+{
+    enum { HELD_MS = 1100 };
+    struct disk disk;
+    if (!disk_mount(&disk, stage) || !disk_keep(&disk))
+        return stage_skip(stage, "no file system in user space can be mounted here");
+    const char *problem = stage_start(stage, hows[STAGED_ALONE].options);
+    if (problem)
+        return problem;
+    EXPECT(stage_get(stage, "/slow/" DISK_KNOWN "0") == 200, "the disk's file isn't served");
+    stage_warm(stage, "/slow/" DISK_KNOWN "0");
+    pause_ms(HELD_MS);
+    problem = ask_a_stalled_disk(stage, &disk, "/slow/" DISK_KNOWN "0", "/hello.txt", 200);
+    return problem ? problem : stage_finish(stage);
+}
+
+/* ---- a log that nobody reads */
+
 /* Whether its standard output takes nothing more, soon. */
 static bool output_fills(const struct stage *stage)
 {
@@ -265,6 +271,8 @@ static const char *unread_log_at_the_limit(struct stage *stage)
     return how_each(stage, unread_log_under);
 }
 
+/* ---- files that aren't in memory */
+
 /* Puts a file out of memory; whether it went. */
 static bool make_cold(const char *path)
 {
@@ -321,6 +329,9 @@ static const char *cold_file(struct stage *stage)
 const struct scene scenes_of_disks[] = {
     {"while a disk hangs others are served, but by sped", disk_that_hangs},
     {"--active-limit 1: while a disk hangs others are served, but by sped", disk_that_hangs_at_the_limit},
+    {"while an open hangs on another mount, whose names are known, others are served", known_name_on_another_mount},
+    {"while an open hangs on the only mount, whose names are known, others are served", known_name_on_the_only_mount},
+    {"while a file that is held is checked, and its disk hangs, others are served", held_file_is_checked},
     {"--active-limit 1: a log that nobody reads stops nobody", unread_log_at_the_limit},
     {"a file that isn't in memory goes through the helpers", cold_file},
     {0},
