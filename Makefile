@@ -37,7 +37,7 @@ Q   := $(if $(V),,@)
 say  = $(if $(V),,@printf '  %-5s %s\n' '$(1)' '$@')
 
 # The floors, lowest first. A folder may include what stands before it in this list (make floors proves it).
-FLOORS := base os http files reply conn model server
+FLOORS := base os http files reply conn model server pack
 
 # What is for one kernel only is a whole file, named after its kernel or its mechanism.
 KERNEL := $(shell uname -s)

@@ -31,9 +31,10 @@ static bool is_older(struct timespec sidecar, struct timespec file)
     return sidecar.tv_nsec < file.tv_nsec && sidecar.tv_nsec != 0;
 }
 
+/* No coding makes nothing of something: an empty one was cut off. */
 bool sidecar_serves(const struct identity *sidecar, const struct identity *file)
 {
-    return sidecar->size < file->size && !is_older(sidecar->modified, file->modified);
+    return sidecar->size > 0 && sidecar->size < file->size && !is_older(sidecar->modified, file->modified);
 }
 
 /* 0, or -1 with errno. */

@@ -153,7 +153,6 @@ static const char *const plain[] = {
     "application/toml",
     "application/yaml",
     "application/x-subrip",
-    "application/x-tar",
     "application/vnd.apple.mpegurl",
     "font/otf",
     "font/ttf",

@@ -2,12 +2,17 @@
 
 const char usage_text[] =
     "usage: shunt [options] DIR\n"
-    "Serves the files in DIR over HTTP.\n"
+    "       shunt pack [--jobs N] [--quiet] DIR\n"
+    "Serves the files in DIR over HTTP; or packs them: writes name.gz, name.br and name.zst beside name, where smaller.\n"
     "\n"
     "  -l, --listen ADDR            127.0.0.1:8080, [::1]:8080, *:80 (all addresses), 8080 (loopback),\n"
     "                               unix:/run/x.sock; port 0 picks a free one; may be repeated [8080]\n"
     "  -q, --quiet                  no banner\n"
     "      --access-log FILE|-|off  where each request is logged [- on a terminal, else off]\n"
+    "\n"
+    "Files\n"
+    "      --symlinks inside|none|all  which are followed: within DIR, none, wherever they lead [inside]\n"
+    "      --dotfiles on|off        names that begin with a dot are served, not .well-known alone [off]\n"
     "\n"
     "Threads\n"
     "  -m, --model NAME             which thread does what [staged]:\n"

@@ -103,6 +103,8 @@ static const struct serves_row {
     {"smaller, and older", {MADE - 1, 0}, {MADE, 0}, FILE_SIZE - 1, false},
     {"larger, and newer", {MADE + 1, 0}, {MADE, 0}, FILE_SIZE + 1, false},
     {"larger by four gigabytes", {MADE, 0}, {MADE, 0}, (UINT64_C(1) << 32) + 10, false},
+    {"nothing at all", {MADE, 0}, {MADE, 0}, 0, false},
+    {"a byte", {MADE, 0}, {MADE, 0}, 1, true},
 };
 
 static void a_sidecar_serves_while_it_is_smaller_and_not_older(void **state)

@@ -123,7 +123,7 @@ static const struct compresses_row {
     {"csv", true},   {"ics", true},     {"vtt", true},         {"srt", true},   {"json", true},  {"map", true},
     {"jsonl", true}, {"geojson", true}, {"webmanifest", true}, {"gltf", true},  {"xml", true},   {"xhtml", true},
     {"svg", true},   {"rss", true},     {"atom", true},        {"gpx", true},   {"mpd", true},   {"m3u8", true},
-    {"yaml", true},  {"toml", true},    {"rtf", true},         {"wasm", true},  {"cbor", true},  {"tar", true},
+    {"yaml", true},  {"toml", true},    {"rtf", true},         {"wasm", true},  {"cbor", true},  {"tar", false},
     {"ttf", true},   {"otf", true},     {"eot", true},         {"bmp", true},   {"ico", true},   {"png", false},
     {"apng", false}, {"jpg", false},    {"gif", false},        {"webp", false}, {"avif", false}, {"jxl", false},
     {"woff", false}, {"woff2", false},  {"mp3", false},        {"ogg", false},  {"mp4", false},  {"webm", false},

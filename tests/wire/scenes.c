@@ -218,7 +218,8 @@ int main(int argc, char **argv)
     /* These name their models themselves: they are played where nobody asks for another. */
     static const struct scene *const tables_of_models[] = {scenes_of_models,       scenes_of_reports,
                                                            scenes_of_the_balanced, scenes_of_the_forked,
-                                                           scenes_of_disks,        scenes_of_sockets};
+                                                           scenes_of_disks,        scenes_of_sockets,
+                                                           scenes_of_packing};
     struct running all[AT_ONCE] = {0};
     struct tally tally = {0};
     const char *only = NULL;
