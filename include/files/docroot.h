@@ -11,8 +11,6 @@
 
 #include "files/cache.h"
 
-enum { DOCROOT_VALID_MS = 1000 }; /* an entry older than this is checked again before use */
-
 struct docroot {
     const struct site *site;
     struct cache cache;

@@ -37,9 +37,9 @@ struct options {
     int linger_s;     /* -1: close(2) doesn't wait; else SO_LINGER's seconds */
     uint32_t stop_ms; /* for running responses when stopping */
     struct conn_limits limits;
-    struct head_rules head; /* of every response */
-    enum beneath_links links;
-    bool dotfiles; /* are served */
+    struct site site;       /* but for its root */
+    uint32_t cache_entries; /* of each thread's cache */
+    uint32_t cache_bytes;   /* of all caches together */
 };
 
 enum options_outcome {

@@ -93,7 +93,7 @@ static enum docroot_outcome find(struct docroot *docroot, struct slice path, str
     *entry = cache_find(&docroot->cache, path);
     if (*entry == NULL)
         return open_now(docroot, path, cache_wants(&docroot->cache, path), now, entry);
-    if (now->now_ms - (*entry)->checked_ms < DOCROOT_VALID_MS)
+    if (now->now_ms - (*entry)->checked_ms < docroot->site->valid_ms)
         return DOCROOT_FOUND;
     return check(docroot, path, now, entry);
 }

@@ -12,7 +12,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SECONDS_MAX = 1000000, BYTES_MAX = 1 << 30, BLOCKERS_DEFAULT = 4, SERVER_NAME_MAX = 100 };
+enum {
+    SECONDS_MAX = 1000000,
+    BYTES_MAX = 1 << 30,
+    BLOCKERS_DEFAULT = 4,
+    SERVER_NAME_MAX = 100,
+    CACHE_ENTRIES = 16384,
+    CACHE_BYTES = 256 << 20
+};
 
 /* How an option's value is read. */
 enum kind {
@@ -73,9 +80,12 @@ static const struct row rows[] = {
     {"linger", 0, KIND_LINGER, 0, 0, SECONDS_MAX},
     NUMBER("keepalive-requests", 0, limits.requests_max, 0, BYTES_MAX),
     {"server-name", 0, KIND_SERVER_NAME, 0, 0, 0},
-    FIELD("nosniff", 0, KIND_SWITCH, head.nosniff),
+    FIELD("nosniff", 0, KIND_SWITCH, site.head.nosniff),
     {"symlinks", 0, KIND_SYMLINKS, 0, 0, 0},
-    FIELD("dotfiles", 0, KIND_SWITCH, dotfiles),
+    FIELD("dotfiles", 0, KIND_SWITCH, site.dotfiles),
+    {"cache-valid", 0, KIND_SECONDS, offsetof(struct options, site.valid_ms), 0, SECONDS_MAX},
+    NUMBER("cache-entries", 0, cache_entries, 1, 1 << 24),
+    NUMBER("cache-bytes", 0, cache_bytes, 0, BYTES_MAX),
     {"access-log", 0, KIND_ACCESS_LOG, 0, 0, 0},
     FIELD("quiet", 'q', KIND_FLAG, quiet),
     NUMBER("max-connections", 0, max_connections, 1, 1 << 20),
@@ -126,8 +136,9 @@ static void set_defaults(struct options *options)
         .nodelay = true,
         .linger_s = -1,
         .stop_ms = 10000,
-        .head = {SLICE("shunt"), true},
-        .links = BENEATH_LINKS_INSIDE,
+        .site = {.head = {SLICE("shunt"), true}, .valid_ms = SITE_VALID_MS, .links = BENEATH_LINKS_INSIDE},
+        .cache_entries = CACHE_ENTRIES,
+        .cache_bytes = CACHE_BYTES,
         .limits =
             {
                 .request = {REQUEST_LINE_MAX, REQUEST_HEAD_MAX, REQUEST_FIELDS_MAX},
@@ -250,7 +261,7 @@ static bool set_symlinks(struct options *options)
     } choices[] = {{"inside", BENEATH_LINKS_INSIDE}, {"none", BENEATH_LINKS_NONE}, {"all", BENEATH_LINKS_ALL}};
     for (size_t i = 0; i < sizeof choices / sizeof *choices; i++) {
         if (strcmp(optarg, choices[i].word) == 0) {
-            options->links = choices[i].links;
+            options->site.links = choices[i].links;
             return true;
         }
     }
@@ -270,7 +281,7 @@ static bool is_field_value(struct slice value)
 static bool set_server_name(struct options *options)
 {
     struct slice name = slice_of(optarg);
-    options->head.server = strcmp(optarg, "off") == 0 ? SLICE("") : name;
+    options->site.head.server = strcmp(optarg, "off") == 0 ? SLICE("") : name;
     if (is_field_value(name) && name.len <= SERVER_NAME_MAX)
         return true;
     log_line(LOG_LEVEL_ERROR, "--server-name %s: must be 1 to %d bytes of visible ASCII, such as shunt/1, or off",

@@ -21,8 +21,6 @@ enum {
     BACKLOG = 65535, /* the kernel takes as much of it as net.core.somaxconn allows */
     DRAIN_LOOK_MS = 20,
     LOG_MS = 500, /* for the access log's last lines, when in a hurry */
-    CACHE_BYTES = 256 << 20,
-    CACHE_ENTRIES = 16384,
 };
 
 /* What a started server consists of, in the order of starting. */
@@ -140,18 +138,16 @@ static void fill_settings(struct server *server)
         .active_limit = options->active_limit,
         .files_max = limits_raise_files(),
         .pin = options->pin,
-        .cache_bytes = CACHE_BYTES,
-        .cache_entries = CACHE_ENTRIES,
+        .cache_bytes = options->cache_bytes,
+        .cache_entries = options->cache_entries,
         .access_log = options->access_log_given ? options->access_log
                       : isatty(STDOUT_FILENO)   ? "-"
                                                 : NULL,
-        .site = {.root = server->root,
-                 .head = options->head,
-                 .links = options->links,
-                 .dotfiles = options->dotfiles,
-                 .asleep = beneath_may_sleep(server->root)},
+        .site = options->site,
         .limits = options->limits,
     };
+    settings->site.root = server->root;
+    settings->site.asleep = beneath_may_sleep(server->root);
     memcpy(settings->weights, options->weights, sizeof settings->weights);
     cpu_usable(&settings->cpus);
     cpu_reserve(&settings->cpus, options->reserve_cores);

@@ -34,7 +34,7 @@ static void open_world(struct world *w)
 {
     const struct cache_limits limits = {.entries = 16, .bytes = 1 << 20, .files = 4};
     tree_open(&w->tree, files, sizeof files / sizeof *files);
-    w->site = (struct site){.root = beneath_root(w->tree.path)};
+    w->site = (struct site){.root = beneath_root(w->tree.path), .valid_ms = SITE_VALID_MS};
     assert_true(w->site.root >= 0);
     assert_int_equal(docroot_open(&w->docroot, &w->site, &limits), 0);
     w->docroot.cache.key = (struct hash_key){1, 2}; /* so that what the cache guesses is the same each time */
@@ -139,7 +139,7 @@ static void what_stayed_stays_when_its_file_changes(void **state)
     open_world(&w);
     find_again(&w, "/small", NOW);
     change(&w, "another size");
-    struct entry *changed = find(&w, "/small", NOW + DOCROOT_VALID_MS);
+    struct entry *changed = find(&w, "/small", NOW + SITE_VALID_MS);
     assert_int_equal(changed->size, 12);
     assert_ptr_equal(cache_find(&w.docroot.cache, SLICE("/small")), changed);
     close_world(&w);
@@ -157,10 +157,10 @@ static void what_lies_where_opens_may_sleep_is_found_and_checked_by_those_who_ma
     close(beneath_open(w.site.root, "small", BENEATH_LINKS_INSIDE, BENEATH_WAIT));
     assert_int_equal(docroot_find(&w.docroot, SLICE("/small"), NULL, false, &then, &entry), DOCROOT_SLEEPS);
     struct entry *found = find(&w, "/small", NOW);
-    then.now_ms = NOW + DOCROOT_VALID_MS - 1;
+    then.now_ms = NOW + SITE_VALID_MS - 1;
     assert_int_equal(docroot_find(&w.docroot, SLICE("/small"), NULL, false, &then, &entry), DOCROOT_FOUND);
     assert_ptr_equal(entry, found);
-    then.now_ms = NOW + DOCROOT_VALID_MS;
+    then.now_ms = NOW + SITE_VALID_MS;
     assert_int_equal(docroot_find(&w.docroot, SLICE("/small"), NULL, false, &then, &entry), DOCROOT_SLEEPS);
     change(&w, "another size");
     assert_int_equal(find(&w, "/small", then.now_ms)->size, 12);
@@ -176,9 +176,9 @@ static void what_was_found_is_believed_for_a_second(void **state)
     open_world(&w);
     struct entry *first = find_again(&w, "/small", NOW);
     change(&w, "another size");
-    assert_ptr_equal(find(&w, "/small", NOW + DOCROOT_VALID_MS - 1), first);
+    assert_ptr_equal(find(&w, "/small", NOW + SITE_VALID_MS - 1), first);
     assert_int_equal(first->size, 5);
-    assert_int_equal(find(&w, "/small", NOW + DOCROOT_VALID_MS)->size, 12);
+    assert_int_equal(find(&w, "/small", NOW + SITE_VALID_MS)->size, 12);
     close_world(&w);
 }
 
@@ -188,8 +188,8 @@ static void what_is_unchanged_is_kept_and_believed_anew(void **state)
     struct world w;
     open_world(&w);
     struct entry *first = entry_hold(find_again(&w, "/small", NOW));
-    struct entry *second = find(&w, "/small", NOW + DOCROOT_VALID_MS);
-    assert_int_equal(second->checked_ms, NOW + DOCROOT_VALID_MS);
+    struct entry *second = find(&w, "/small", NOW + SITE_VALID_MS);
+    assert_int_equal(second->checked_ms, NOW + SITE_VALID_MS);
     assert_int_equal(second->identity.inode, first->identity.inode);
     entry_drop(first);
     close_world(&w);
@@ -202,15 +202,15 @@ static void a_date_that_lay_ahead_is_told_when_the_entry_is_looked_at_again(void
     struct entry *entry = NULL;
     char path[TREE_PATH_MAX];
     const struct timespec ahead[2] = {{.tv_sec = SECOND + 1}, {.tv_sec = SECOND + 1}};
-    const struct clock then = {NOW + DOCROOT_VALID_MS, SECOND + 1};
+    const struct clock then = {NOW + SITE_VALID_MS, SECOND + 1};
     open_world(&w);
     tree_path(&w.tree, "small", path);
     assert_int_equal(utimensat(AT_FDCWD, path, ahead, 0), 0);
     assert_false(find_again(&w, "/small", NOW)->validators.has_last_modified);
-    assert_false(find(&w, "/small", NOW + DOCROOT_VALID_MS)->validators.has_last_modified);
+    assert_false(find(&w, "/small", NOW + SITE_VALID_MS)->validators.has_last_modified);
     assert_int_equal(docroot_find(&w.docroot, SLICE("/small"), NULL, false, &then, &entry), DOCROOT_FOUND);
     assert_false(entry->validators.has_last_modified); /* it is believed for a second */
-    const struct clock later = {NOW + 2 * DOCROOT_VALID_MS, SECOND + 1};
+    const struct clock later = {NOW + 2 * SITE_VALID_MS, SECOND + 1};
     enum docroot_outcome outcome = docroot_find(&w.docroot, SLICE("/small"), NULL, false, &later, &entry);
     if (outcome == DOCROOT_SLEEPS)
         entry = docroot_look_up(&w.docroot, SLICE("/small"), &later);

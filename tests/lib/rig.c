@@ -88,7 +88,7 @@ void rig_open(struct rig *rig, const struct rig_plan *plan, const struct tree *t
     rig->root = beneath_root(tree->path);
     need(rig->root >= 0, "root");
     rig_settle(&settings, plan);
-    settings.site.root = rig->root;
+    settings.site = (struct site){.root = rig->root, .valid_ms = SITE_VALID_MS};
     open_listeners(rig, plan, tree, settings_acceptors(&settings), listeners);
     need(engine_open(&rig->engine, &settings, listeners, 1) == 0, "open");
     need(pthread_create(&rig->main, NULL, run_main, rig) == 0, "thread");

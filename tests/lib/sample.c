@@ -52,7 +52,7 @@ void sample_open(struct sample *sample)
     for (size_t i = 0; i < count; i++)
         sample_set_modified(sample, files[i].path, SAMPLE_MODIFIED);
     tree_path(&sample->tree, "root", path);
-    sample->site = (struct site){.root = beneath_root(path), .head = {SLICE("shunt"), true}};
+    sample->site = (struct site){.root = beneath_root(path), .head = {SLICE("shunt"), true}, .valid_ms = SITE_VALID_MS};
     need(sample->site.root >= 0, path);
 }
 

@@ -746,7 +746,7 @@ static void the_boundary_is_a_secret_of_each_state_of_each_file(void **state)
     assert_memory_not_equal(boundary_in(ask(w, "GET /middle.bin", fields)).at, first, sizeof first);
     w->replier.secret.b--;
     sample_set_modified(&w->sample, "root/middle.bin", SAMPLE_MODIFIED + 1);
-    w->clock.now_ms += DOCROOT_VALID_MS;
+    w->clock.now_ms += SITE_VALID_MS;
     assert_memory_not_equal(boundary_in(ask(w, "GET /middle.bin", fields)).at, first, sizeof first);
 }
 
@@ -985,9 +985,9 @@ static void an_entry_is_believed_for_a_second_and_then_looked_at_again(void **st
     struct world *w = *state;
     learn(w, "GET /small.txt");
     change_small(w);
-    w->clock.now_ms = START_MS + DOCROOT_VALID_MS - 1;
+    w->clock.now_ms = START_MS + SITE_VALID_MS - 1;
     assert_true(slice_equal(ask(w, "GET /small.txt", NULL), SLICE(SAMPLE_SMALL)));
-    w->clock.now_ms = START_MS + DOCROOT_VALID_MS;
+    w->clock.now_ms = START_MS + SITE_VALID_MS;
     struct slice later = ask(w, "GET /small.txt", NULL);
     assert_true(slice_equal(response_field(later, "Content-Length"), SLICE("19")));
 }
@@ -997,14 +997,14 @@ static void an_entry_that_still_holds_is_believed_for_another_second(void **stat
     struct world *w = *state;
     learn(w, "GET /small.txt");
     struct entry *entry = cache_find(&w->docroot.cache, SLICE("/small.txt"));
-    w->clock.now_ms = START_MS + DOCROOT_VALID_MS;
+    w->clock.now_ms = START_MS + SITE_VALID_MS;
     ask(w, "GET /small.txt", NULL);
     assert_ptr_equal(cache_find(&w->docroot.cache, SLICE("/small.txt")), entry);
-    assert_int_equal(entry->checked_ms, START_MS + DOCROOT_VALID_MS);
+    assert_int_equal(entry->checked_ms, START_MS + SITE_VALID_MS);
     change_small(w);
-    w->clock.now_ms = START_MS + 2 * DOCROOT_VALID_MS - 1;
+    w->clock.now_ms = START_MS + 2 * SITE_VALID_MS - 1;
     assert_true(slice_equal(ask(w, "GET /small.txt", NULL), SLICE(SAMPLE_SMALL)));
-    w->clock.now_ms = START_MS + 2 * DOCROOT_VALID_MS;
+    w->clock.now_ms = START_MS + 2 * SITE_VALID_MS;
     assert_true(slice_equal(response_field(ask(w, "GET /small.txt", NULL), "Content-Length"), SLICE("19")));
 }
 
@@ -1014,10 +1014,10 @@ static void what_was_missing_is_looked_for_again_after_a_second(void **state)
     learn(w, "GET /new.txt");
     assert_int_equal(w->reply.status, 404);
     tree_add(&w->sample.tree, &(struct tree_row){TREE_FILE, "root/new.txt", "new\n", 0});
-    w->clock.now_ms = START_MS + DOCROOT_VALID_MS - 1;
+    w->clock.now_ms = START_MS + SITE_VALID_MS - 1;
     ask(w, "GET /new.txt", NULL);
     assert_int_equal(w->reply.status, 404);
-    w->clock.now_ms = START_MS + DOCROOT_VALID_MS;
+    w->clock.now_ms = START_MS + SITE_VALID_MS;
     ask(w, "GET /new.txt", NULL);
     assert_int_equal(w->reply.status, 200);
 }
@@ -1028,7 +1028,7 @@ static void a_body_being_sent_outlives_its_files_change(void **state)
     ask(w, "GET /large.bin", NULL);
     struct entry *sending = entry_hold(w->reply.rest.entry);
     tree_add(&w->sample.tree, &(struct tree_row){TREE_FILE, "root/large.bin", "small now\n", 0});
-    w->clock.now_ms = START_MS + DOCROOT_VALID_MS;
+    w->clock.now_ms = START_MS + SITE_VALID_MS;
     ask(w, "GET /large.bin", NULL);
     assert_true(slice_equal(response_field(buffer_bytes(&w->out), "Content-Length"), SLICE("10")));
     assert_int_equal(sending->references, 1);
@@ -1044,7 +1044,7 @@ static void a_variant_being_sent_outlives_its_files_change(void **state)
     struct entry *sending = entry_hold(w->reply.rest.entry);
     assert_ptr_equal(sending, cache_find(&w->docroot.cache, SLICE("/heavy.js"))->variants[CODING_GZIP]);
     tree_add(&w->sample.tree, &(struct tree_row){TREE_FILE, "root/heavy.js", "small now\n", 0});
-    w->clock.now_ms = START_MS + DOCROOT_VALID_MS;
+    w->clock.now_ms = START_MS + SITE_VALID_MS;
     struct slice later = ask(w, "GET /heavy.js", "Accept-Encoding: gzip\r\n");
     assert_true(slice_equal(response_field(later, "Content-Length"), SLICE("10")));
     assert_int_equal(response_count(later, "Content-Encoding"), 0);
@@ -1061,15 +1061,15 @@ static void a_variant_that_comes_or_goes_is_seen_after_a_second(void **state)
     for (int i = 0; i < 2; i++) /* who takes one learns whether there are any */
         assert_true(slice_equal(ask(w, "GET /small.txt", "Accept-Encoding: br\r\n"), SLICE(SAMPLE_SMALL)));
     tree_add(&w->sample.tree, &comes);
-    w->clock.now_ms = START_MS + DOCROOT_VALID_MS - 1;
+    w->clock.now_ms = START_MS + SITE_VALID_MS - 1;
     assert_true(slice_equal(ask(w, "GET /small.txt", "Accept-Encoding: br\r\n"), SLICE(SAMPLE_SMALL)));
-    w->clock.now_ms = START_MS + DOCROOT_VALID_MS;
+    w->clock.now_ms = START_MS + SITE_VALID_MS;
     struct slice by_br = ask(w, "GET /small.txt", "Accept-Encoding: br\r\n");
     assert_true(slice_equal(response_field(by_br, "Content-Encoding"), SLICE("br")));
     assert_int_equal(response_count(ask(w, "GET /small.txt", NULL), "Vary"), 1);
     tree_path(&w->sample.tree, comes.path, path);
     assert_int_equal(unlink(path), 0);
-    w->clock.now_ms = START_MS + 2 * DOCROOT_VALID_MS;
+    w->clock.now_ms = START_MS + 2 * SITE_VALID_MS;
     assert_true(slice_equal(ask(w, "GET /small.txt", "Accept-Encoding: br\r\n"), SLICE(SAMPLE_SMALL)));
 }
 
@@ -1200,7 +1200,7 @@ static void a_cached_file_gives_its_descriptor_up_for_a_look_at_another(void **s
     struct world *w = *state;
     learn(w, "GET /small.txt");
     fill_cache_with_a_file(w);
-    w->clock.now_ms = START_MS + DOCROOT_VALID_MS;
+    w->clock.now_ms = START_MS + SITE_VALID_MS;
     parse(w, "GET /small.txt", NULL);
     struct rlimit limit = no_more_files();
     enum reply_outcome outcome = make(w, false);

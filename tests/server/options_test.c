@@ -142,6 +142,12 @@ static void every_number_goes_where_it_belongs(void **state)
     assert_int_equal(o.limits.body_max, 0);
     assert_int_equal(read_line("--keepalive-requests 8 .", &o, said), OPTIONS_SERVE);
     assert_int_equal(o.limits.requests_max, 8);
+    assert_int_equal(read_line("--cache-valid 0 --cache-entries 7 --cache-bytes 0 .", &o, said), OPTIONS_SERVE);
+    assert_int_equal(o.site.valid_ms, 0);
+    assert_int_equal(o.cache_entries, 7);
+    assert_int_equal(o.cache_bytes, 0);
+    assert_int_equal(read_line("--cache-valid 60 .", &o, said), OPTIONS_SERVE);
+    assert_int_equal(o.site.valid_ms, 60000);
     assert_int_equal(
         read_line("--head-timeout 1 --keepalive-timeout 2 --send-timeout 3 --stop-timeout 1000000 .", &o, said),
         OPTIONS_SERVE);
@@ -183,10 +189,13 @@ static void what_is_not_said_has_its_default(void **state)
     assert_int_equal(o.limits.request.fields_max, 100);
     assert_int_equal(o.limits.body_max, 1 << 20);
     assert_int_equal(o.limits.requests_max, 0);
-    assert_true(slice_equal(o.head.server, SLICE("shunt")));
-    assert_true(o.head.nosniff);
-    assert_int_equal(o.links, BENEATH_LINKS_INSIDE);
-    assert_false(o.dotfiles);
+    assert_true(slice_equal(o.site.head.server, SLICE("shunt")));
+    assert_true(o.site.head.nosniff);
+    assert_int_equal(o.site.links, BENEATH_LINKS_INSIDE);
+    assert_false(o.site.dotfiles);
+    assert_int_equal(o.site.valid_ms, 1000);
+    assert_int_equal(o.cache_entries, 16384);
+    assert_int_equal(o.cache_bytes, 256 << 20);
 }
 
 static void which_files_are_served_goes_where_it_belongs(void **state)
@@ -206,8 +215,8 @@ static void which_files_are_served_goes_where_it_belongs(void **state)
         struct options o;
         char said[TEXT_MAX];
         assert_int_equal(read_line(rows[i].line, &o, said), OPTIONS_SERVE);
-        assert_int_equal(o.links, rows[i].links);
-        assert_int_equal(o.dotfiles, rows[i].dotfiles);
+        assert_int_equal(o.site.links, rows[i].links);
+        assert_int_equal(o.site.dotfiles, rows[i].dotfiles);
         assert_string_equal(said, "");
     }
 }
@@ -316,9 +325,9 @@ static void what_every_response_says_goes_where_it_belongs(void **state)
         struct options o;
         char said[TEXT_MAX];
         assert_int_equal(read_line(rows[i].line, &o, said), OPTIONS_SERVE);
-        if (!slice_equal(o.head.server, slice_of(rows[i].server)) || o.head.nosniff != rows[i].nosniff)
-            fail_msg("%s: Server is '%.*s', nosniff %d", rows[i].line, (int)o.head.server.len, o.head.server.at,
-                     o.head.nosniff);
+        if (!slice_equal(o.site.head.server, slice_of(rows[i].server)) || o.site.head.nosniff != rows[i].nosniff)
+            fail_msg("%s: Server is '%.*s', nosniff %d", rows[i].line, (int)o.site.head.server.len,
+                     o.site.head.server.at, o.site.head.nosniff);
     }
 }
 

@@ -67,6 +67,35 @@ static const char *written_again(struct stage *stage)
     return stage_finish(stage);
 }
 
+/* Each time by another file, of the same length, in its place; asked by a connection that has asked before. */
+static const char *seen_by_the_next_request(struct stage *stage)
+{
+    enum { CHANGES = 300, CLIENTS = 4 };
+    char from[SITE_PATH_MAX], to[SITE_PATH_MAX], text[16];
+    struct client clients[CLIENTS];
+    struct answer answer;
+    const char *problem = stage_start(stage, OPTIONS("--cache-valid", "0"));
+    if (problem)
+        return problem;
+    site_path(&stage->site, "staged.txt", from);
+    site_path(&stage->site, "change.txt", to);
+    for (int i = 0; i < CLIENTS; i++)
+        EXPECT(client_open(&clients[i], stage->port) && client_status(&clients[i], "/hello.txt", NULL) == 200,
+               "could not ask");
+    for (int i = 0; i < CHANGES; i++) {
+        snprintf(text, sizeof text, "%06d\n", i);
+        site_write(&stage->site, "staged.txt", text);
+        EXPECT(rename(from, to) == 0, "could not replace");
+        struct client *client = &clients[i % CLIENTS];
+        EXPECT(client_get(client, "/change.txt", NULL) && client_answer(client, false, &answer, 5000), "no answer");
+        EXPECT(answer.status == 200 && answer.body_len == 7 && memcmp(answer.body, text, 7) == 0,
+               "change %d isn't seen: %.*s", i, (int)answer.body_len, answer.body);
+    }
+    for (int i = 0; i < CLIENTS; i++)
+        client_close(&clients[i]);
+    return stage_finish(stage);
+}
+
 static const char *replaced_and_removed(struct stage *stage)
 {
     char from[SITE_PATH_MAX], to[SITE_PATH_MAX];
@@ -404,6 +433,7 @@ static const char *in_an_overlay(struct stage *stage)
 
 const struct scene scenes_of_files[] = {
     {"a file written again is seen within a second or two, with another tag", written_again},
+    {"--cache-valid 0: whatever changes is seen by the next request", seen_by_the_next_request},
     {"files that come, are replaced and go are seen", replaced_and_removed},
     {"a variant that comes, changes and goes is seen within a second or two", variant_comes_and_goes},
     {"originals and variants that are replaced come whole, each with its own coding", pairs_that_change},
