@@ -176,10 +176,12 @@ static bool row_is_answered(const struct play *p)
     return !next_expected(p);
 }
 
-/* After the row's own responses: one more request, unless it went along in the first place. */
-static void ask_whether_open(struct play *p)
+/* After the row's own responses: one more request, unless it went along in the first place. It has its own time: the
+ * responses may have taken theirs. */
+static void ask_whether_open(struct play *p, long long now)
 {
     p->len = p->own_end + sizeof neighbour - 1;
+    p->last_sent = now;
 }
 
 /* Takes one response from what was received. False when there is none. */
@@ -340,7 +342,7 @@ static bool run_play(struct play *p, const struct site *site)
         return true;
     }
     if (row_is_answered(p) && p->row->end != END_CLOSED && p->row->finish == FINISH_NOT && p->sent == p->own_end)
-        ask_whether_open(p);
+        ask_whether_open(p, now);
     if (now - p->begun > DEADLINE_MS || (row_is_answered(p) && now - p->last_sent > p->row->closed_to_ms + 2000))
         fail(p, "nothing more after %d responses, and %s", p->answered,
              row_is_answered(p) ? "not closed" : "more expected");
