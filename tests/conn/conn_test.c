@@ -6,6 +6,7 @@
 
 #include "files/hot.h"
 #include "lib/sample.h"
+#include "lib/scarce.h"
 #include "os/poller.h"
 
 #include <errno.h>
@@ -14,7 +15,6 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -98,34 +98,19 @@ struct step {
 #define REFUSED(line, status) {.text = SAMPLE_BEGIN(line) "Connection: close\r\n"}, SAMPLE_PAGE(status)
 
 /* Two parts of each of two files. */
-#define SEVERAL(hex_size, connection, length)                                                                          \
-    {                                                                                                                  \
-        .text =                                                                                                        \
-            SAMPLE_BEGIN("206 Partial Content") "Content-Type: multipart/byteranges; boundary=" SAMPLE_BOUNDARY        \
-                                                "\r\nX-Content-Type-Options: nosniff\r\n" SAMPLE_STATE(hex_size, "")   \
-                                                    connection "Content-Length: " length "\r\n\r\n"                    \
-    }
-#define BEGIN_PART(range)                                                                                              \
-    {                                                                                                                  \
-        .text =                                                                                                        \
-            "\r\n--" SAMPLE_BOUNDARY "\r\nContent-Type: " SAMPLE_BYTES "\r\nContent-Range: bytes " range "\r\n\r\n"    \
-    }
-#define END_PARTS                                                                                                      \
-    {                                                                                                                  \
-        .text = "\r\n--" SAMPLE_BOUNDARY "--\r\n"                                                                      \
-    }
 #define GET_MIDDLE_PARTS GET_PARTS("/middle.bin", "18000-,0-14999")
 #define GET_LARGE_PARTS  GET_PARTS("/large.bin", "1500000-,0-1299999")
 #define GET_SMALL_PARTS  GET_PARTS("/middle.bin", "0-9,1000-1019")
 #define MIDDLE_PARTS                                                                                                   \
-    SEVERAL("4e20", "", "17246"), BEGIN_PART("18000-19999/20000"), SAMPLE_BODY(18000, 2000),                           \
-        BEGIN_PART("0-14999/20000"), SAMPLE_BODY(0, 15000), END_PARTS
+    SAMPLE_SEVERAL("4e20", "", "17246"), SAMPLE_PART(SAMPLE_BYTES, "18000-19999/20000"), SAMPLE_BODY(18000, 2000),     \
+        SAMPLE_PART(SAMPLE_BYTES, "0-14999/20000"), SAMPLE_BODY(0, 15000), SAMPLE_PARTS_END
 #define LARGE_PARTS                                                                                                    \
-    SEVERAL("2dc6c0", "", "2800256"), BEGIN_PART("1500000-2999999/3000000"), SAMPLE_BODY(1500000, 1500000),            \
-        BEGIN_PART("0-1299999/3000000"), SAMPLE_BODY(0, 1300000), END_PARTS
+    SAMPLE_SEVERAL("2dc6c0", "", "2800256"), SAMPLE_PART(SAMPLE_BYTES, "1500000-2999999/3000000"),                     \
+        SAMPLE_BODY(1500000, 1500000), SAMPLE_PART(SAMPLE_BYTES, "0-1299999/3000000"), SAMPLE_BODY(0, 1300000),        \
+        SAMPLE_PARTS_END
 #define SMALL_PARTS                                                                                                    \
-    SEVERAL("4e20", "", "270"), BEGIN_PART("0-9/20000"), SAMPLE_BODY(0, 10), BEGIN_PART("1000-1019/20000"),            \
-        SAMPLE_BODY(1000, 20), END_PARTS
+    SAMPLE_SEVERAL("4e20", "", "270"), SAMPLE_PART(SAMPLE_BYTES, "0-9/20000"), SAMPLE_BODY(0, 10),                     \
+        SAMPLE_PART(SAMPLE_BYTES, "1000-1019/20000"), SAMPLE_BODY(1000, 20), SAMPLE_PARTS_END
 
 static const struct row {
     const char *name;
@@ -340,8 +325,8 @@ static const struct row {
      {SAY(GET_PARTS("/large.bin", "2000000-2000009,0-9")), EXPECT(READS, STAGE_BLOCK, PHASE_BLOCKED),
       EXPECT(BLOCKS, STAGE_WRITE, PHASE_REPLY), EXPECT(WRITES, STAGE_BLOCK, PHASE_BLOCKED),
       EXPECT(BLOCKS, STAGE_WRITE, PHASE_REPLY), EXPECT(WRITES, STAGE_READ, PHASE_RETURNED)},
-     .got = {SEVERAL("2dc6c0", "", "270"), BEGIN_PART("2000000-2000009/3000000"), SAMPLE_BODY(2000000, 10),
-             BEGIN_PART("0-9/3000000"), SAMPLE_BODY(0, 10), END_PARTS},
+     .got = {SAMPLE_SEVERAL("2dc6c0", "", "270"), SAMPLE_PART(SAMPLE_BYTES, "2000000-2000009/3000000"),
+             SAMPLE_BODY(2000000, 10), SAMPLE_PART(SAMPLE_BYTES, "0-9/3000000"), SAMPLE_BODY(0, 10), SAMPLE_PARTS_END},
      .cold = true},
     {"two cold parts in turns of odd length",
      {SAY(GET_LARGE_PARTS), EXPECT(READS, STAGE_BLOCK, PHASE_BLOCKED), EXPECT(GOES_ON, STAGE_READ, PHASE_RETURNED)},
@@ -370,18 +355,19 @@ static const struct row {
     {"two parts that are the last reply",
      {SAY("GET /middle.bin HTTP/1.1\r\nHost: x\r\nRange: bytes=0-9,1000-1019\r\nConnection: close\r\n\r\n"),
       CLOSED(READS)},
-     .got = {SEVERAL("4e20", "Connection: close\r\n", "270"), BEGIN_PART("0-9/20000"), SAMPLE_BODY(0, 10),
-             BEGIN_PART("1000-1019/20000"), SAMPLE_BODY(1000, 20), END_PARTS}},
+     .got = {SAMPLE_SEVERAL("4e20", "Connection: close\r\n", "270"), SAMPLE_PART(SAMPLE_BYTES, "0-9/20000"),
+             SAMPLE_BODY(0, 10), SAMPLE_PART(SAMPLE_BYTES, "1000-1019/20000"), SAMPLE_BODY(1000, 20),
+             SAMPLE_PARTS_END}},
     {"two parts that are the last reply of as many as there may be",
      {SAY(GET("/small.txt") GET_LARGE_PARTS), EXPECT(READS, STAGE_WRITE, PHASE_REPLY),
       EXPECT(GOES_ON, STAGE_READ, PHASE_LINGER), DO(ENDS), CLOSED(READS)},
      .got = {{.text = SAMPLE_SMALL},
-             SEVERAL("2dc6c0", "Connection: close\r\n", "2800256"),
-             BEGIN_PART("1500000-2999999/3000000"),
+             SAMPLE_SEVERAL("2dc6c0", "Connection: close\r\n", "2800256"),
+             SAMPLE_PART(SAMPLE_BYTES, "1500000-2999999/3000000"),
              SAMPLE_BODY(1500000, 1500000),
-             BEGIN_PART("0-1299999/3000000"),
+             SAMPLE_PART(SAMPLE_BYTES, "0-1299999/3000000"),
              SAMPLE_BODY(0, 1300000),
-             END_PARTS},
+             SAMPLE_PARTS_END},
      .requests_max = 2},
     {"a file that the socket does not take at once",
      {SAY(GET("/large.bin")), EXPECT(READS, STAGE_WRITE, PHASE_REPLY), EXPECT(WRITES, STAGE_WRITE, PHASE_REPLY),
@@ -1238,16 +1224,11 @@ static void a_file_that_no_descriptor_is_left_for_is_503(void **state)
                 SAMPLE_PAGE(503)}};
     (void)state;
     struct world w;
-    struct rlimit limit;
     open_world(&w, &row);
     ask_the_blockers(&w, GET("/small.txt") GET("/small.txt"));
-    int lowest = dup(STDERR_FILENO);
-    close(lowest);
-    assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
-    const struct rlimit none = {(rlim_t)lowest, limit.rlim_max};
-    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+    struct rlimit limit = scarce_files(0);
     enum stage stage = run_stage(&w, STAGE_BLOCK);
-    setrlimit(RLIMIT_NOFILE, &limit);
+    scarce_files_again(limit);
     assert_int_equal(stage, STAGE_READ);
     assert_int_equal(conn_read(&w.c, &w.env), STAGE_READ);
     assert_int_equal(w.c.phase, PHASE_LINGER);

@@ -1,5 +1,6 @@
 #include "files/docroot.h"
 
+#include "lib/scarce.h"
 #include "lib/tree.h"
 
 #include <errno.h>
@@ -8,7 +9,6 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -238,18 +238,6 @@ static void where_all_is_cold_every_path_sleeps_until_it_is_looked_up(void **sta
     close_world(&w);
 }
 
-/* From now on the process may not open one more file; the limit that was. */
-static struct rlimit no_more_files(void)
-{
-    struct rlimit was;
-    int lowest = dup(STDERR_FILENO);
-    close(lowest);
-    assert_int_equal(getrlimit(RLIMIT_NOFILE, &was), 0);
-    const struct rlimit none = {(rlim_t)lowest, was.rlim_max};
-    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
-    return was;
-}
-
 static void without_descriptors_cached_files_give_theirs_up_and_then_it_is_full(void **state)
 {
     (void)state;
@@ -260,11 +248,11 @@ static void without_descriptors_cached_files_give_theirs_up_and_then_it_is_full(
     close(beneath_open(w.site.root, "other", BENEATH_LINKS_INSIDE, BENEATH_WAIT));
     struct entry *large = find_again(&w, "/large", NOW);
     assert_true(large->fd >= 0);
-    struct rlimit was = no_more_files();
+    struct rlimit was = scarce_files(0);
     enum docroot_outcome with_one_to_give = docroot_find(&w.docroot, SLICE("/other"), NULL, false, &now, &entry);
-    struct rlimit again = no_more_files();
+    struct rlimit again = scarce_files(0);
     enum docroot_outcome with_none = docroot_find(&w.docroot, SLICE("/nothing"), NULL, false, &now, &entry);
-    setrlimit(RLIMIT_NOFILE, &was);
+    scarce_files_again(was);
     (void)again;
     assert_true(with_one_to_give == DOCROOT_FOUND || with_one_to_give == DOCROOT_SLEEPS);
     assert_null(cache_find(&w.docroot.cache, SLICE("/large")));

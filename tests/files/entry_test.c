@@ -5,6 +5,7 @@
 #include "http/head.h"
 #include "lib/refuse.h"
 #include "lib/response.h"
+#include "lib/scarce.h"
 #include "lib/tree.h"
 
 #include <errno.h>
@@ -141,13 +142,6 @@ static enum entry_check check(const struct world *world, const struct entry *ent
     return entry_check(entry, &(struct look){&world->site, slice_of(path), BENEATH_WAIT, &now});
 }
 
-static int lowest_free_fd(void)
-{
-    int fd = dup(STDERR_FILENO);
-    close(fd);
-    return fd;
-}
-
 /* Those below a number that is more than this program has. */
 static int open_files_now(void)
 {
@@ -155,21 +149,6 @@ static int open_files_now(void)
     for (int fd = 0; fd < 200; fd++)
         open += fcntl(fd, F_GETFD) >= 0;
     return open;
-}
-
-/* No more descriptors can be opened until files_again(). */
-static struct rlimit only_files(int more)
-{
-    struct rlimit limit;
-    assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
-    const struct rlimit few = {(rlim_t)(lowest_free_fd() + more), limit.rlim_max};
-    assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
-    return limit;
-}
-
-static void files_again(struct rlimit limit)
-{
-    assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
 }
 
 /* ---- what a path turns out to be */
@@ -263,7 +242,7 @@ static void expect_image(const struct row *row, const struct entry *entry)
 
 static void expect_row(const struct world *world, const struct row *row)
 {
-    int free_fd = lowest_free_fd();
+    int free_fd = scarce_lowest_fd();
     bool kept = row->status == 200 && row->size > ENTRY_BODY_MAX;
     struct entry *entry = open_entry(world, row->path);
     assert_non_null(entry);
@@ -274,7 +253,7 @@ static void expect_row(const struct world *world, const struct row *row)
     assert_ptr_not_equal(entry->path, row->path);
     assert_string_equal(entry->path, row->path);
     assert_int_equal(entry->path_len, strlen(row->path));
-    if ((entry->fd >= 0) != kept || (lowest_free_fd() != free_fd) != kept)
+    if ((entry->fd >= 0) != kept || (scarce_lowest_fd() != free_fd) != kept)
         fail_msg("%s: its descriptor is %d", row->name, entry->fd);
     if (row->status == 200) {
         assert_int_equal(entry->in_memory, !kept);
@@ -285,7 +264,7 @@ static void expect_row(const struct world *world, const struct row *row)
     }
     assert_int_equal(check(world, entry, row->path), ENTRY_HOLDS);
     entry_drop(entry);
-    assert_int_equal(lowest_free_fd(), free_fd);
+    assert_int_equal(scarce_lowest_fd(), free_fd);
 }
 
 static void a_path_turns_out_to_be_what_its_row_says(void **state)
@@ -392,14 +371,14 @@ static void without_descriptors_there_is_no_entry(void **state)
 {
     const struct world *world = *state;
     struct entry *before = open_entry(world, "/small.txt");
-    struct rlimit limit = only_files(0);
+    struct rlimit limit = scarce_files(0);
     errno = 0;
     struct entry *entry = open_entry(world, "/small.txt");
     int opened = errno;
     errno = 0;
     enum entry_check holds = check(world, before, "/small.txt");
     int checked = errno;
-    files_again(limit);
+    scarce_files_again(limit);
     assert_null(entry);
     assert_int_equal(opened, EMFILE);
     assert_int_equal(holds, ENTRY_UNKNOWN);
@@ -705,11 +684,11 @@ static void an_entry_holds_until_its_path_leads_to_something_else(void **state)
         struct entry *entry = open_entry(world, changes[i].path);
         wait_for_another_tick();
         make_change(world, &changes[i]);
-        int free_fd = lowest_free_fd();
+        int free_fd = scarce_lowest_fd();
         enum entry_check holds = check(world, entry, changes[i].path);
         if (holds != changes[i].holds)
             fail_msg("%s: says %d, not %d", changes[i].name, holds, changes[i].holds);
-        assert_int_equal(lowest_free_fd(), free_fd);
+        assert_int_equal(scarce_lowest_fd(), free_fd);
         entry_drop(entry);
         end_world(&world);
     }
@@ -848,7 +827,7 @@ static void each_variant_is_there_for_who_asks_for_it(void **state)
 {
     const struct world *world = *state;
     for (size_t i = 0; i < sizeof varying / sizeof *varying; i++) {
-        int free_fd = lowest_free_fd();
+        int free_fd = scarce_lowest_fd();
         struct entry *entry = open_entry(world, varying[i].path);
         assert_int_equal(entry->references, 1);
         for (int coding = 0; coding < CODINGS; coding++)
@@ -859,7 +838,7 @@ static void each_variant_is_there_for_who_asks_for_it(void **state)
         assert_ptr_equal(entry_choose(entry, &(struct request){0}), entry); /* nothing is asked for */
         assert_int_equal(check(world, entry, varying[i].path), ENTRY_HOLDS);
         entry_drop(entry);
-        assert_int_equal(lowest_free_fd(), free_fd);
+        assert_int_equal(scarce_lowest_fd(), free_fd);
     }
 }
 
@@ -1034,20 +1013,20 @@ static void without_descriptors_for_its_variants_there_is_no_entry(void **state)
     const struct world *world = *state;
     struct entry *before = open_entry(world, "/heavy.json");
     for (int few = 0; few < 4; few++) {
-        int free_fd = lowest_free_fd();
-        struct rlimit limit = only_files(few);
+        int free_fd = scarce_lowest_fd();
+        struct rlimit limit = scarce_files(few);
         errno = 0;
         struct entry *entry = open_entry(world, "/heavy.json");
         int opened = errno;
         errno = 0;
         enum entry_check holds = check(world, before, "/heavy.json");
         int checked = errno;
-        files_again(limit);
+        scarce_files_again(limit);
         assert_null(entry);
         assert_int_equal(opened, EMFILE);
         assert_int_equal(holds, few < 3 ? ENTRY_UNKNOWN : ENTRY_HOLDS);
         assert_true(checked == EMFILE || few == 3);
-        assert_int_equal(lowest_free_fd(), free_fd);
+        assert_int_equal(scarce_lowest_fd(), free_fd);
     }
     entry_drop(before);
 }
@@ -1059,10 +1038,10 @@ static void beside_what_is_not_worth_compressing_nobody_looks(void **state)
     const struct world *world = *state;
     for (int worth = 0; worth < 2; worth++) {
         struct entry *before = open_entry(world, paths[worth]);
-        struct rlimit limit = only_files(1);
+        struct rlimit limit = scarce_files(1);
         struct entry *entry = open_entry(world, paths[worth]);
         enum entry_check holds = check(world, before, paths[worth]);
-        files_again(limit);
+        scarce_files_again(limit);
         assert_int_equal(entry == NULL, worth);
         assert_int_equal(holds, worth ? ENTRY_UNKNOWN : ENTRY_HOLDS);
         entry_drop(before);

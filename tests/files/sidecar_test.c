@@ -1,6 +1,7 @@
 #include "files/sidecar.h"
 
 #include "lib/refuse.h"
+#include "lib/scarce.h"
 #include "lib/tree.h"
 
 #include <errno.h>
@@ -12,7 +13,6 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -234,13 +234,6 @@ static int end_world(void **state)
     return 0;
 }
 
-static int lowest_free_fd(void)
-{
-    int fd = dup(STDERR_FILENO);
-    close(fd);
-    return fd;
-}
-
 static int open_of(const struct world *world, const char *path, enum beneath_mode mode, struct sidecars *sidecars)
 {
     struct stat st;
@@ -274,7 +267,7 @@ static void expect_none_open(const struct sidecars *sidecars, int free_fd)
 {
     for (int coding = 0; coding < CODINGS; coding++)
         assert_int_equal(sidecars->of[coding].fd, -1);
-    assert_int_equal(lowest_free_fd(), free_fd);
+    assert_int_equal(scarce_lowest_fd(), free_fd);
 }
 
 /* Root may read everything: it is nobody who can't. */
@@ -292,7 +285,7 @@ static void those_that_are_there_and_serve_are_open(void **state)
 {
     for (size_t i = 0; i < sizeof there / sizeof *there; i++) {
         struct sidecars sidecars;
-        int free_fd = lowest_free_fd();
+        int free_fd = scarce_lowest_fd();
         assert_true(become_nobody());
         int failed = open_of(*state, there[i].path, BENEATH_WAIT, &sidecars);
         become_ourselves_again();
@@ -341,7 +334,7 @@ static void a_file_whose_sidecars_have_names_too_long_has_none(void **state)
     const struct world *world = *state;
     char path[PATH_MAX];
     struct sidecars sidecars;
-    int free_fd = lowest_free_fd();
+    int free_fd = scarce_lowest_fd();
     memset(path, 'x', sizeof path);
     path[0] = '/';
     for (size_t i = 100; i < PATH_MAX; i += 100)
@@ -354,21 +347,6 @@ static void a_file_whose_sidecars_have_names_too_long_has_none(void **state)
 
 /* ---- what doesn't lie in the files */
 
-/* So many descriptors can be opened until files_again(). */
-static struct rlimit only_files(int count)
-{
-    struct rlimit limit;
-    assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
-    const struct rlimit few = {(rlim_t)(lowest_free_fd() + count), limit.rlim_max};
-    assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
-    return limit;
-}
-
-static void files_again(struct rlimit limit)
-{
-    assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
-}
-
 static void where_descriptors_do_not_suffice_for_all_none_stays_open(void **state)
 {
     const struct world *world = *state;
@@ -376,11 +354,11 @@ static void where_descriptors_do_not_suffice_for_all_none_stays_open(void **stat
     const struct identity file = {.size = FILE_SIZE, .modified = {MADE, 0}};
     for (int count = 0; count <= CODINGS - 1; count++) {
         struct sidecars sidecars;
-        int free_fd = lowest_free_fd();
-        struct rlimit limit = only_files(count);
+        int free_fd = scarce_lowest_fd();
+        struct rlimit limit = scarce_files(count);
         errno = 0;
         int failed = sidecars_open(&look, &file, &sidecars), error = errno;
-        files_again(limit);
+        scarce_files_again(limit);
         if (count < CODINGS - 1) {
             assert_int_equal(failed, -1);
             assert_int_equal(error, EMFILE);
@@ -417,7 +395,7 @@ static void what_would_sleep_is_no_sidecar_that_is_missing(void **state)
     struct hurry hurry = {.world = *state};
     pthread_t thread;
     void *done;
-    int free_fd = lowest_free_fd();
+    int free_fd = scarce_lowest_fd();
     assert_int_equal(pthread_create(&thread, NULL, look_in_a_hurry, &hurry), 0);
     assert_int_equal(pthread_join(thread, &done), 0);
     if (done == NULL)
@@ -439,7 +417,7 @@ static void of_those_that_cannot_be_opened_at_once_others_are_known(void **state
         struct sidecars sidecars;
         char path[TREE_PATH_MAX];
         tree_path(&world->tree, names[i], path);
-        int leased = open(path, O_RDWR), free_fd = lowest_free_fd();
+        int leased = open(path, O_RDWR), free_fd = scarce_lowest_fd();
         if (fcntl(leased, F_SETLEASE, F_WRLCK) < 0) {
             close(leased);
             print_message("skipped: the temporary directory's file system has no leases\n");
@@ -461,7 +439,7 @@ static void looking_without_sleeping_finds_the_same_or_says_that_it_would_sleep(
 {
     for (size_t i = 0; i < sizeof there / sizeof *there; i++) {
         struct sidecars sidecars;
-        int free_fd = lowest_free_fd();
+        int free_fd = scarce_lowest_fd();
         assert_true(become_nobody());
         assert_int_equal(open_of(*state, there[i].path, BENEATH_WAIT, &sidecars), 0);
         sidecars_close(&sidecars);

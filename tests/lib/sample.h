@@ -81,6 +81,23 @@ struct sample_part {
 /* What each boundary of a reply in several parts is made to be: it is a secret of the server's. */
 #define SAMPLE_BOUNDARY "shunt-0123456789abcdef"
 
+/* Such a reply: its head, what stands before each part, whose `range` is "first-last/size", and its end. */
+#define SAMPLE_SEVERAL(hex_size, connection, length)                                                                   \
+    {                                                                                                                  \
+        .text =                                                                                                        \
+            SAMPLE_BEGIN("206 Partial Content") "Content-Type: multipart/byteranges; boundary=" SAMPLE_BOUNDARY        \
+                                                "\r\nX-Content-Type-Options: nosniff\r\n" SAMPLE_STATE(hex_size, "")   \
+                                                    connection "Content-Length: " length "\r\n\r\n"                    \
+    }
+#define SAMPLE_PART(type, range)                                                                                       \
+    {                                                                                                                  \
+        .text = "\r\n--" SAMPLE_BOUNDARY "\r\nContent-Type: " type "\r\nContent-Range: bytes " range "\r\n\r\n"        \
+    }
+#define SAMPLE_PARTS_END                                                                                               \
+    {                                                                                                                  \
+        .text = "\r\n--" SAMPLE_BOUNDARY "--\r\n"                                                                      \
+    }
+
 /* Puts SAMPLE_BOUNDARY in the place of each boundary that a head in `bytes` names, wherever it stands behind that. */
 void sample_hide_boundaries(struct buffer *bytes);
 

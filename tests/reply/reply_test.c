@@ -7,6 +7,7 @@
 #include "http/head.h"
 #include "lib/response.h"
 #include "lib/sample.h"
+#include "lib/scarce.h"
 #include "reply/page.h"
 
 #include <errno.h>
@@ -17,7 +18,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -588,29 +588,9 @@ static void a_file_without_a_date_has_none_in_any_reply(void **state)
 
 /* ---- several parts; what is told later is taken as a connection takes it */
 
-#define SEVERAL(hex_size, connection, length)                                                                          \
-    {                                                                                                                  \
-        .text =                                                                                                        \
-            SAMPLE_BEGIN("206 Partial Content") "Content-Type: multipart/byteranges; boundary=" SAMPLE_BOUNDARY        \
-                                                "\r\nX-Content-Type-Options: nosniff\r\n" SAMPLE_STATE(hex_size, "")   \
-                                                    connection "Content-Length: " length "\r\n\r\n"                    \
-    }
-#define BEGIN_PART(range)                                                                                              \
-    {                                                                                                                  \
-        .text =                                                                                                        \
-            "\r\n--" SAMPLE_BOUNDARY "\r\nContent-Type: " SAMPLE_BYTES "\r\nContent-Range: bytes " range "\r\n\r\n"    \
-    }
-#define MIDDLE_PART(range) BEGIN_PART(range "/20000")
-#define LARGE_PART(range)  BEGIN_PART(range "/3000000")
-#define END_PARTS                                                                                                      \
-    {                                                                                                                  \
-        .text = "\r\n--" SAMPLE_BOUNDARY "--\r\n"                                                                      \
-    }
-
-#define HEAVY_PART(range)                                                                                              \
-    {                                                                                                                  \
-        .text = "\r\n--" SAMPLE_BOUNDARY "\r\nContent-Type: " SAMPLE_JS "\r\nContent-Range: bytes " range "\r\n\r\n"   \
-    }
+#define MIDDLE_PART(range) SAMPLE_PART(SAMPLE_BYTES, range "/20000")
+#define HEAVY_PART(range)  SAMPLE_PART(SAMPLE_JS, range)
+#define LARGE_PART(range)  SAMPLE_PART(SAMPLE_BYTES, range "/3000000")
 
 enum { SEVERAL_MAX = 9 };
 
@@ -620,34 +600,34 @@ static const struct several_row {
     struct sample_part reply[SEVERAL_MAX];
 } several_rows[] = {
     {"two parts of a file in memory", "GET /middle.bin", "Range: bytes=0-9,1000-1019\r\n", .whole = true,
-     .reply = {SEVERAL("4e20", "", "270"), MIDDLE_PART("0-9"), SAMPLE_BODY(0, 10), MIDDLE_PART("1000-1019"),
-               SAMPLE_BODY(1000, 20), END_PARTS}},
+     .reply = {SAMPLE_SEVERAL("4e20", "", "270"), MIDDLE_PART("0-9"), SAMPLE_BODY(0, 10), MIDDLE_PART("1000-1019"),
+               SAMPLE_BODY(1000, 20), SAMPLE_PARTS_END}},
     {"in the order in which they are asked for", "GET /middle.bin", "Range: bytes=-1,500-500,0-0\r\n", .whole = true,
-     .reply = {SEVERAL("4e20", "", "351"), MIDDLE_PART("19999-19999"), SAMPLE_BODY(19999, 1), MIDDLE_PART("500-500"),
-               SAMPLE_BODY(500, 1), MIDDLE_PART("0-0"), SAMPLE_BODY(0, 1), END_PARTS}},
+     .reply = {SAMPLE_SEVERAL("4e20", "", "351"), MIDDLE_PART("19999-19999"), SAMPLE_BODY(19999, 1),
+               MIDDLE_PART("500-500"), SAMPLE_BODY(500, 1), MIDDLE_PART("0-0"), SAMPLE_BODY(0, 1), SAMPLE_PARTS_END}},
     {"the longest that is copied", "GET /middle.bin", "Range: bytes=0-0,1000-17141\r\n", .whole = true,
-     .reply = {SEVERAL("4e20", "", "16384"), MIDDLE_PART("0-0"), SAMPLE_BODY(0, 1), MIDDLE_PART("1000-17141"),
-               SAMPLE_BODY(1000, 16142), END_PARTS}},
+     .reply = {SAMPLE_SEVERAL("4e20", "", "16384"), MIDDLE_PART("0-0"), SAMPLE_BODY(0, 1), MIDDLE_PART("1000-17141"),
+               SAMPLE_BODY(1000, 16142), SAMPLE_PARTS_END}},
     {"a byte longer", "GET /middle.bin", "Range: bytes=0-0,1000-17142\r\n",
-     .reply = {SEVERAL("4e20", "", "16385"), MIDDLE_PART("0-0"), SAMPLE_BODY(0, 1), MIDDLE_PART("1000-17142"),
-               SAMPLE_BODY(1000, 16143), END_PARTS}},
+     .reply = {SAMPLE_SEVERAL("4e20", "", "16385"), MIDDLE_PART("0-0"), SAMPLE_BODY(0, 1), MIDDLE_PART("1000-17142"),
+               SAMPLE_BODY(1000, 16143), SAMPLE_PARTS_END}},
     {"two parts of a file that is not in memory", "GET /large.bin", "Range: bytes=2999990-,100-199\r\n",
-     .reply = {SEVERAL("2dc6c0", "", "364"), LARGE_PART("2999990-2999999"), SAMPLE_BODY(2999990, 10),
-               LARGE_PART("100-199"), SAMPLE_BODY(100, 100), END_PARTS}},
+     .reply = {SAMPLE_SEVERAL("2dc6c0", "", "364"), LARGE_PART("2999990-2999999"), SAMPLE_BODY(2999990, 10),
+               LARGE_PART("100-199"), SAMPLE_BODY(100, 100), SAMPLE_PARTS_END}},
     {"nearly all of a large file", "GET /large.bin", "Range: bytes=0-999999,1000129-\r\n",
-     .reply = {SEVERAL("2dc6c0", "", "3000126"), LARGE_PART("0-999999"), SAMPLE_BODY(0, 1000000),
-               LARGE_PART("1000129-2999999"), SAMPLE_BODY(1000129, 1999871), END_PARTS}},
+     .reply = {SAMPLE_SEVERAL("2dc6c0", "", "3000126"), LARGE_PART("0-999999"), SAMPLE_BODY(0, 1000000),
+               LARGE_PART("1000129-2999999"), SAMPLE_BODY(1000129, 1999871), SAMPLE_PARTS_END}},
     {"of a connection that must end", "GET /middle.bin", "Range: bytes=0-9,1000-1019\r\n", .close = true, .whole = true,
-     .reply = {SEVERAL("4e20", "Connection: close\r\n", "270"), MIDDLE_PART("0-9"), SAMPLE_BODY(0, 10),
-               MIDDLE_PART("1000-1019"), SAMPLE_BODY(1000, 20), END_PARTS}},
+     .reply = {SAMPLE_SEVERAL("4e20", "Connection: close\r\n", "270"), MIDDLE_PART("0-9"), SAMPLE_BODY(0, 10),
+               MIDDLE_PART("1000-1019"), SAMPLE_BODY(1000, 20), SAMPLE_PARTS_END}},
     {"in HTTP/1.0", "GET /middle.bin HTTP/1.0", "Connection: keep-alive\r\nRange: bytes=0-9,1000-1019\r\n",
      .whole = true,
-     .reply = {SEVERAL("4e20", "Connection: keep-alive\r\n", "270"), MIDDLE_PART("0-9"), SAMPLE_BODY(0, 10),
-               MIDDLE_PART("1000-1019"), SAMPLE_BODY(1000, 20), END_PARTS}},
+     .reply = {SAMPLE_SEVERAL("4e20", "Connection: keep-alive\r\n", "270"), MIDDLE_PART("0-9"), SAMPLE_BODY(0, 10),
+               MIDDLE_PART("1000-1019"), SAMPLE_BODY(1000, 20), SAMPLE_PARTS_END}},
     {"of a file that is still the same", "GET /middle.bin",
      "Range: bytes=0-9,1000-1019\r\nIf-Range: " SAMPLE_TAG("4e20") "\r\n", .whole = true,
-     .reply = {SEVERAL("4e20", "", "270"), MIDDLE_PART("0-9"), SAMPLE_BODY(0, 10), MIDDLE_PART("1000-1019"),
-               SAMPLE_BODY(1000, 20), END_PARTS}},
+     .reply = {SAMPLE_SEVERAL("4e20", "", "270"), MIDDLE_PART("0-9"), SAMPLE_BODY(0, 10), MIDDLE_PART("1000-1019"),
+               SAMPLE_BODY(1000, 20), SAMPLE_PARTS_END}},
     {"of a variant", "GET /heavy.js", "Accept-Encoding: gzip\r\nRange: bytes=199990-,100-199\r\n",
      .reply = {{.text = SAMPLE_BEGIN("206 Partial Content") "Content-Type: multipart/byteranges; "
                                                             "boundary=" SAMPLE_BOUNDARY
@@ -658,7 +638,7 @@ static const struct several_row {
                SAMPLE_BODY(199990, 10),
                HEAVY_PART("100-199/200000"),
                SAMPLE_BODY(100, 100),
-               END_PARTS}},
+               SAMPLE_PARTS_END}},
 };
 
 static void append_span(struct buffer *all, const struct entry *entry, uint64_t offset, uint64_t length)
@@ -1139,23 +1119,6 @@ static void a_variant_that_nobody_can_open_keeps_nobody_waiting_for_ever(void **
 
 /* ---- without descriptors */
 
-/* No descriptor can be opened until files_again(). */
-static struct rlimit no_more_files(void)
-{
-    struct rlimit limit;
-    int lowest = dup(STDERR_FILENO);
-    close(lowest);
-    assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
-    const struct rlimit none = {(rlim_t)lowest, limit.rlim_max};
-    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
-    return limit;
-}
-
-static void files_again(struct rlimit limit)
-{
-    assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
-}
-
 static void without_a_descriptor_the_reply_is_503(void **state)
 {
     struct world *w = *state;
@@ -1165,9 +1128,9 @@ static void without_a_descriptor_the_reply_is_503(void **state)
     buffer_init(&expected);
     sample_put(&expected, parts, 2);
     parse(w, "GET /small.txt", NULL);
-    struct rlimit limit = no_more_files();
+    struct rlimit limit = scarce_files(0);
     enum reply_outcome outcome = make(w, false);
-    files_again(limit);
+    scarce_files_again(limit);
     assert_int_equal(outcome, REPLY_MADE);
     assert_int_equal(w->reply.status, 503);
     assert_true(slice_equal(buffer_bytes(&w->out), buffer_bytes(&expected)));
@@ -1187,9 +1150,9 @@ static void a_cached_file_gives_its_descriptor_up_for_another(void **state)
     struct world *w = *state;
     fill_cache_with_a_file(w);
     parse(w, "GET /small.txt", NULL);
-    struct rlimit limit = no_more_files();
+    struct rlimit limit = scarce_files(0);
     enum reply_outcome outcome = make(w, false);
-    files_again(limit);
+    scarce_files_again(limit);
     assert_int_equal(outcome, REPLY_MADE);
     assert_true(slice_equal(buffer_bytes(&w->out), SLICE(SAMPLE_SMALL)));
     assert_null(cache_find(&w->docroot.cache, SLICE("/large.bin")));
@@ -1202,9 +1165,9 @@ static void a_cached_file_gives_its_descriptor_up_for_a_look_at_another(void **s
     fill_cache_with_a_file(w);
     w->clock.now_ms = START_MS + SITE_VALID_MS;
     parse(w, "GET /small.txt", NULL);
-    struct rlimit limit = no_more_files();
+    struct rlimit limit = scarce_files(0);
     enum reply_outcome outcome = make(w, false);
-    files_again(limit);
+    scarce_files_again(limit);
     assert_int_equal(outcome, REPLY_MADE);
     assert_int_equal(w->reply.status, 200);
 }
