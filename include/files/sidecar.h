@@ -31,6 +31,9 @@ void sidecars_close(struct sidecars *sidecars);
 /* Whether a sidecar with this identity may stand for the file. */
 bool sidecar_serves(const struct identity *sidecar, const struct identity *file);
 
+/* ".gz": what a sidecar's name has behind its file's. NUL-ended. */
+struct slice sidecar_ending(enum coding coding);
+
 /* The path of a file's sidecar, NUL-ended, in `out` (room for PATH_MAX bytes); empty where that is too long. */
 struct slice sidecar_path(struct slice path, enum coding coding, char *out);
 

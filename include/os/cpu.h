@@ -19,7 +19,11 @@ void cpu_reserve(struct cpu_set_list *list, int count);
  * rounded up, at least 1; 0 when there is no quota. */
 int cpu_quota(void);
 
-/* The same for any list of cgroups like /proc/self/cgroup, and any place to find them like /sys/fs/cgroup. */
+/* How many of these processors the quota lets us use at a time: at least 1. */
+int cpu_count(const struct cpu_set_list *list);
+
+/* The same as cpu_quota() for any list of cgroups like /proc/self/cgroup, and any place to find them like
+ * /sys/fs/cgroup. */
 int cpu_quota_beneath(const char *proc_self_cgroup, const char *cgroup_mount);
 
 /* Pins the calling thread to one processor. 0, or -1 with errno: best effort, the caller goes on. */

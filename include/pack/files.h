@@ -33,7 +33,4 @@ void pack_files_close(struct pack_files *files);
  * errno. */
 int pack_files_open_directory(int root, const char *path);
 
-/* The same time, to the nanosecond? */
-bool pack_files_same_time(const struct stat *a, const struct stat *b);
-
 #endif

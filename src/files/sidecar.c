@@ -10,6 +10,11 @@ static const struct slice endings[CODINGS] = {
     [CODING_BR] = {".br", 3},
 };
 
+struct slice sidecar_ending(enum coding coding)
+{
+    return endings[coding];
+}
+
 struct slice sidecar_path(struct slice path, enum coding coding, char *out)
 {
     const struct slice pieces[] = {path, open_is_index(path) ? open_name(path) : SLICE(""), endings[coding], {"", 1}};

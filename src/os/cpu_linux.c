@@ -165,3 +165,9 @@ int cpu_quota(void)
 {
     return cpu_quota_beneath("/proc/self/cgroup", "/sys/fs/cgroup");
 }
+
+int cpu_count(const struct cpu_set_list *list)
+{
+    int quota = cpu_quota();
+    return quota > 0 && quota < list->count ? quota : list->count;
+}

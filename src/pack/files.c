@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "http/media.h"
+#include "http/path.h"
 #include "os/beneath.h"
 
 #include <dirent.h>
@@ -41,7 +42,8 @@ static void *grown(void *rows, size_t count, size_t *room, size_t size)
     return more;
 }
 
-bool pack_files_same_time(const struct stat *a, const struct stat *b)
+/* To the nanosecond. */
+static bool is_same_time(const struct stat *a, const struct stat *b)
 {
     return a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
 }
@@ -67,7 +69,7 @@ static bool wants(int directory, const char *name, const char *suffix, const str
     struct stat st;
     snprintf(sidecar, sizeof sidecar, "%s%s", name, suffix);
     bool current = fstatat(directory, sidecar, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode) &&
-                   st.st_size > 0 && st.st_size < original->st_size && pack_files_same_time(&st, original);
+                   st.st_size > 0 && st.st_size < original->st_size && is_same_time(&st, original);
     return !current;
 }
 
@@ -100,7 +102,7 @@ static int add_file(struct walk *walk, int directory, const char *parent, const 
     struct pack_files *files = walk->files;
     unsigned wanted = 0;
     for (unsigned i = 0; i < PACK_PROGRAMS; i++)
-        if ((walk->programs & 1U << i) != 0 && wants(directory, name, pack_programs[i].suffix, st))
+        if ((walk->programs & 1U << i) != 0 && wants(directory, name, pack_program_suffix((int)i), st))
             wanted |= 1U << i;
     if (wanted == 0) {
         files->up_to_date++;
@@ -114,9 +116,12 @@ static int add_file(struct walk *walk, int directory, const char *parent, const 
     return rows[files->count++].path == NULL ? -1 : 0;
 }
 
+/* As the server will see it: what counts of the parent is whether there is one. */
 static bool is_hidden(const char *parent, const char *name)
 {
-    return name[0] == '.' && (*parent != '\0' || strcmp(name, ".well-known") != 0);
+    char path[NAME_MAX + sizeof "/-/"];
+    snprintf(path, sizeof path, "%s%s", *parent == '\0' ? "/" : "/-/", name);
+    return path_is_hidden(slice_of(path));
 }
 
 /* What can't be looked at is told of, and passed over. */

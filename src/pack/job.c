@@ -37,17 +37,17 @@ static const char *original_name(const struct pack_job *job)
 
 static void sidecar_name(const struct pack_job *job, char name[NAME_MAX + 1])
 {
-    snprintf(name, NAME_MAX + 1, "%s%s", original_name(job), pack_programs[job->program].suffix);
+    snprintf(name, NAME_MAX + 1, "%s%s", original_name(job), pack_program_suffix(job->program));
 }
 
 /* Whether the name still leads to what was opened, unchanged. */
 static bool is_unchanged(const struct pack_job *job)
 {
-    const struct stat *then = &job->original;
-    struct stat now;
-    return fstatat(job->directory, original_name(job), &now, AT_SYMLINK_NOFOLLOW) == 0 && now.st_dev == then->st_dev &&
-           now.st_ino == then->st_ino && now.st_size == then->st_size && pack_files_same_time(&now, then) &&
-           now.st_ctim.tv_sec == then->st_ctim.tv_sec && now.st_ctim.tv_nsec == then->st_ctim.tv_nsec;
+    struct stat st;
+    if (fstatat(job->directory, original_name(job), &st, AT_SYMLINK_NOFOLLOW) < 0)
+        return false;
+    struct identity then = identity_of(&job->original), now = identity_of(&st);
+    return identity_same(&now, &then);
 }
 
 /* The original, open for reading; -1 after the reason was written. */
@@ -189,7 +189,7 @@ static int publish(struct pack_job *job)
     char name[NAME_MAX + 1];
     sidecar_name(job, name);
     if (dress(job) < 0 || renameat(job->directory, job->temporary, job->directory, name) < 0)
-        return fail(job, "write its %s: %s", pack_programs[job->program].suffix, strerror(errno));
+        return fail(job, "write its %s: %s", pack_program_suffix(job->program), strerror(errno));
     *job->temporary = '\0';
     return 0;
 }
@@ -201,7 +201,7 @@ static int withdraw(struct pack_job *job)
     sidecar_name(job, name);
     if (unlinkat(job->directory, name, 0) == 0 || errno == ENOENT)
         return 0;
-    return fail(job, "remove its %s, which isn't smaller: %s", pack_programs[job->program].suffix, strerror(errno));
+    return fail(job, "remove its %s, which isn't smaller: %s", pack_program_suffix(job->program), strerror(errno));
 }
 
 static enum pack_outcome conclude(struct pack_job *job, int status, off_t *size)

@@ -121,7 +121,7 @@ static unsigned find_programs(struct packing *packing, bool quiet)
             programs |= 1U << i;
         else if (!quiet)
             log_line(LOG_LEVEL_WARNING, "pack: %s is not installed, and no %s is made", pack_programs[i].arguments[0],
-                     pack_programs[i].suffix);
+                     pack_program_suffix(i));
     }
     return programs;
 }
@@ -129,9 +129,8 @@ static unsigned find_programs(struct packing *packing, bool quiet)
 static int cores(void)
 {
     struct cpu_set_list usable;
-    int quota = cpu_quota();
     cpu_usable(&usable);
-    int count = quota > 0 && quota < usable.count ? quota : usable.count;
+    int count = cpu_count(&usable);
     return count < PACK_JOBS_MAX ? count : PACK_JOBS_MAX;
 }
 

@@ -14,10 +14,15 @@
 #include <unistd.h>
 
 const struct pack_program pack_programs[PACK_PROGRAMS] = {
-    {{"gzip", "-9", "-n", "-c"}, NULL, ".gz"},
-    {{"brotli", "-q", "11", "-c"}, NULL, ".br"},
-    {{"zstd", "-19", "-T1", "-q", "-c"}, "--stream-size=", ".zst"},
+    {{"gzip", "-9", "-n", "-c"}, NULL, CODING_GZIP},
+    {{"brotli", "-q", "11", "-c"}, NULL, CODING_BR},
+    {{"zstd", "-19", "-T1", "-q", "-c"}, "--stream-size=", CODING_ZSTD},
 };
+
+const char *pack_program_suffix(int program)
+{
+    return sidecar_ending(pack_programs[program].coding).at;
+}
 
 static bool is_program(const char *path)
 {

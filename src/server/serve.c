@@ -117,11 +117,6 @@ static int open_root(struct server *server)
     return server->root < 0 ? -1 : 0;
 }
 
-static int smaller(int a, int b)
-{
-    return a < b ? a : b;
-}
-
 /* What was asked for, and what this machine gives us. */
 static void fill_settings(struct server *server)
 {
@@ -151,8 +146,7 @@ static void fill_settings(struct server *server)
     memcpy(settings->weights, options->weights, sizeof settings->weights);
     cpu_usable(&settings->cpus);
     cpu_reserve(&settings->cpus, options->reserve_cores);
-    int quota = cpu_quota();
-    settings->cores = quota > 0 ? smaller(quota, settings->cpus.count) : settings->cpus.count;
+    settings->cores = cpu_count(&settings->cpus);
 }
 
 /* Threads and limits. */
