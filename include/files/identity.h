@@ -31,4 +31,7 @@ bool identity_same(const struct identity *a, const struct identity *b);
 struct validators identity_validators(const struct identity *identity, enum coding coding, const struct clock *now,
                                       char *tag);
 
+/* Whether they have a Last-Modified by now. */
+bool identity_has_date(const struct identity *identity, const struct clock *now);
+
 #endif

@@ -13,7 +13,7 @@
 struct draft {
     const char *date;               /* DATE_LEN bytes */
     const struct head_rules *rules; /* of the site */
-    struct hash_key secret;         /* the replier's */
+    const struct hash_key *secret;  /* the replier's */
     int minor;                      /* of the request's version */
     bool head_only;                 /* no body is sent */
     bool last;                      /* of its connection */

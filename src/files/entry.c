@@ -282,10 +282,8 @@ struct entry *entry_open(const struct look *look)
 /* Whether the file is still the one that the entry was made of, and may still be told of as the entry does. */
 static bool is_true(const struct entry *entry, const struct identity *identity, const struct clock *now)
 {
-    char tag[ETAG_MAX];
     return identity_same(identity, &entry->identity) &&
-           identity_validators(identity, entry->coding, now, tag).has_last_modified ==
-               entry->validators.has_last_modified;
+           identity_has_date(identity, now) == entry->validators.has_last_modified;
 }
 
 /* The same of its variants. */

@@ -38,13 +38,18 @@ static size_t format_tag(const struct identity *identity, enum coding coding, ch
     return coding == CODING_IDENTITY ? len : etag_mark(tag, len, coding_name(coding));
 }
 
+bool identity_has_date(const struct identity *identity, const struct clock *now)
+{
+    time_t modified = identity->modified.tv_sec;
+    return modified > MTIME_REPRODUCIBLE_MAX && modified <= now->second;
+}
+
 struct validators identity_validators(const struct identity *identity, enum coding coding, const struct clock *now,
                                       char *tag)
 {
-    time_t modified = identity->modified.tv_sec;
     return (struct validators){
         .etag = {tag, format_tag(identity, coding, tag)},
-        .last_modified = modified,
-        .has_last_modified = modified > MTIME_REPRODUCIBLE_MAX && modified <= now->second,
+        .last_modified = identity->modified.tv_sec,
+        .has_last_modified = identity_has_date(identity, now),
     };
 }

@@ -182,7 +182,7 @@ static uint64_t nonce_of(const struct draft *draft, const struct entry *entry)
         (uint64_t)of->changed.tv_sec,
         (uint64_t)of->changed.tv_nsec,
     };
-    return hash_bytes(draft->secret, (struct slice){(const char *)words, sizeof words});
+    return hash_bytes(*draft->secret, (struct slice){(const char *)words, sizeof words});
 }
 
 static int put_several(const struct draft *draft, struct entry *entry, const struct ranges *ranges)

@@ -10,7 +10,7 @@ static struct draft begin_draft(const struct replier *replier, struct buffer *ou
     return (struct draft){
         .date = replier->date,
         .rules = &replier->docroot->site->head,
-        .secret = replier->secret,
+        .secret = &replier->secret,
         .minor = 1,
         .out = out,
         .reply = reply,
