@@ -24,15 +24,17 @@ enum beneath_links {
  * beneath_may_sleep(). */
 enum beneath_mode {
     BENEATH_NOW = 1,
-    BENEATH_WAIT, /* may sleep */
+    BENEATH_NOW_STRAIGHT, /* the same, and EAGAIN where the last name is a link's */
+    BENEATH_WAIT,         /* may sleep */
 };
 
 /* Opens a directory to be such a root. The fd, or -1 with errno. */
 int beneath_root(const char *directory);
 
-/* Whether even what was just seen beneath the root can't be opened without asking somebody who may take his time: its
- * file system is a network's or another process's. BENEATH_NOW means nothing there. One fstatfs(2), which may sleep. */
-bool beneath_may_sleep(int root);
+/* Whether even what was just seen beneath the root, or read from the file, can't be opened or read again without asking
+ * somebody who may take his time: its file system is a network's or another process's. BENEATH_NOW means nothing there.
+ * One fstatfs(2), which may sleep. */
+bool beneath_may_sleep(int fd);
 
 /* Opens `path` (relative, NUL-ended; "" is the root itself) read-only beneath `root`, never blocking on a FIFO, never
  * becoming a controlling terminal. The fd, or -1 with errno: EAGAIN (BENEATH_NOW would have slept, or the tree was
@@ -43,6 +45,21 @@ bool beneath_may_sleep(int root);
  * Where links may lead anywhere, so does "..", as it stands behind one: a path that is to stay inside has none of its
  * own (path_normalise()). An absolute path is EXDEV even then. */
 int beneath_open(int root, const char *path, enum beneath_links links, enum beneath_mode mode);
+
+/* Who is told of each name that an open comes by, links' and missing ones included, before it is looked at; `last`:
+ * none follows it. The directory's fd, in which it is looked for, is not the visitor's. */
+struct beneath_visitor {
+    void (*pass)(void *context, int directory, const char *name, bool last);
+    void *context;
+};
+
+/* The same as beneath_open() with BENEATH_WAIT, step by step, with a visitor. To him, what proc(5) calls a magic link
+ * is the link that its text spells. */
+int beneath_trace(int root, const char *path, enum beneath_links links, const struct beneath_visitor *visitor);
+
+/* Whether `path`, of any kind, still leads to this very file or directory: 1 or 0; -1 with errno: EAGAIN where that
+ * can't be told without sleeping, or why it leads nowhere. */
+int beneath_still_leads(const char *path, dev_t device, ino_t inode);
 
 /* Reads at an offset without sleeping (preadv2(2), RWF_NOWAIT). Bytes read, 0 at the end, or -1 with errno: EAGAIN (it
  * isn't in memory), EOPNOTSUPP (this file system can't tell). */

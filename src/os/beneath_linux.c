@@ -54,12 +54,11 @@ static uint64_t resolve_of(enum beneath_links links)
     return RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS;
 }
 
-static int open_once(int root, const char *path, uint64_t resolve)
+enum { FILE_FLAGS = O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC | O_LARGEFILE };
+
+static int open_once(int root, const char *path, uint64_t flags, uint64_t resolve)
 {
-    struct open_how how = {
-        .flags = O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC | O_LARGEFILE,
-        .resolve = resolve,
-    };
+    struct open_how how = {.flags = flags, .resolve = resolve};
     return (int)syscall(SYS_openat2, root, path, &how, sizeof how);
 }
 
@@ -69,7 +68,7 @@ static int open_patiently(int root, const char *path, uint64_t resolve)
     int fd;
     int tries = TRIES_MAX;
     do
-        fd = open_once(root, path, resolve);
+        fd = open_once(root, path, FILE_FLAGS, resolve);
     while (fd < 0 && (errno == EAGAIN || errno == EINTR) && --tries > 0);
     return fd;
 }
@@ -88,10 +87,13 @@ static bool is_no_answer(int error)
     }
 }
 
-static int open_now(int root, const char *path, uint64_t resolve)
+/* A loop of links on the way can't be told from a link at the end; who may sleep finds out. */
+static int open_now(int root, const char *path, uint64_t resolve, bool straight)
 {
-    int fd = open_once(root, path, resolve | RESOLVE_CACHED | RESOLVE_NO_XDEV);
-    if (fd < 0 && is_no_answer(errno))
+    straight = straight && (resolve & RESOLVE_NO_SYMLINKS) == 0;
+    int fd =
+        open_once(root, path, FILE_FLAGS | (straight ? O_NOFOLLOW : 0), resolve | RESOLVE_CACHED | RESOLVE_NO_XDEV);
+    if (fd < 0 && (is_no_answer(errno) || (straight && errno == ELOOP)))
         errno = EAGAIN;
     return fd;
 }
@@ -103,12 +105,37 @@ int beneath_open(int root, const char *path, enum beneath_links links, enum bene
         errno = EXDEV;
         return -1;
     }
-    if (mode == BENEATH_NOW)
-        return open_now(root, opened, resolve_of(links));
+    if (mode != BENEATH_WAIT)
+        return open_now(root, opened, resolve_of(links), mode == BENEATH_NOW_STRAIGHT);
     int fd = open_patiently(root, opened, resolve_of(links));
     if (fd >= 0 || (errno != ENOSYS && errno != EPERM))
         return fd;
-    return beneath_walk(root, opened, links, O_PATH);
+    return beneath_walk(root, opened, links, O_PATH, NULL);
+}
+
+/* Where links may lead anywhere, they may lead by magic ones, which the walk takes for what their text spells. */
+int beneath_trace(int root, const char *path, enum beneath_links links, const struct beneath_visitor *visitor)
+{
+    int fd = beneath_walk(root, path, links, O_PATH, visitor);
+    if (links != BENEATH_LINKS_ALL)
+        return fd;
+    if (fd >= 0)
+        close(fd);
+    return beneath_open(root, path, links, BENEATH_WAIT);
+}
+
+int beneath_still_leads(const char *path, dev_t device, ino_t inode)
+{
+    struct stat st;
+    int fd = open_once(AT_FDCWD, path, O_PATH | O_CLOEXEC, RESOLVE_CACHED);
+    if (fd < 0) {
+        if (is_no_answer(errno))
+            errno = EAGAIN;
+        return -1;
+    }
+    int failed = fstat(fd, &st);
+    close(fd);
+    return failed < 0 ? -1 : st.st_dev == device && st.st_ino == inode;
 }
 
 ssize_t beneath_read_now(int fd, void *to, size_t len, off_t offset)
@@ -136,7 +163,7 @@ bool beneath_in_memory(int fd)
 
 /* A file system whose answers come from elsewhere is told by its number: nothing else in Linux says so. The numbers
  * are spelled out, as older headers lack some that newer kernels have, and no header has them all. */
-bool beneath_may_sleep(int root)
+bool beneath_may_sleep(int fd)
 {
     static const uint32_t remote[] = {
         0x65735546, /* FUSE, virtiofs */
@@ -157,7 +184,7 @@ bool beneath_may_sleep(int root)
         0x786f4256, /* VirtualBox's shared folders */
         0xbacbacbc, /* VMware's */
     };
-    uint32_t magic = magic_of(root);
+    uint32_t magic = magic_of(fd);
     for (size_t i = 0; i < sizeof remote / sizeof *remote; i++)
         if (magic == remote[i])
             return true;

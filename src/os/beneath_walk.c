@@ -36,6 +36,7 @@ struct walk {
     int at;     /* the directory reached; closed by leave(), unless it is the root */
     int search; /* open(2)'s flag for directories on the way */
     enum beneath_links links;
+    const struct beneath_visitor *visitor; /* or NULL */
     int followed;
     size_t ahead;
     char text[TEXT_MAX];
@@ -119,6 +120,8 @@ static int enter(struct walk *walk, const char *name, size_t slashes)
     size_t next = walk->ahead + strlen(name) + slashes;
     bool last = walk->text[next] == '\0';
     int flags = last ? FILE_FLAGS : walk->search | O_NOFOLLOW | O_CLOEXEC;
+    if (walk->visitor != NULL)
+        walk->visitor->pass(walk->visitor->context, walk->at, name, last);
     int fd = openat(walk->at, name, flags | (slashes > 0 ? O_DIRECTORY : 0));
     if (fd < 0)
         return errno == ELOOP || errno == EMLINK || errno == ENOTDIR ? follow(walk, name) : -1;
@@ -149,9 +152,10 @@ static int step(struct walk *walk)
     return enter(walk, name, slashes);
 }
 
-int beneath_walk(int root, const char *path, enum beneath_links links, int search)
+int beneath_walk(int root, const char *path, enum beneath_links links, int search,
+                 const struct beneath_visitor *visitor)
 {
-    struct walk walk = {.root = root, .at = root, .search = search, .links = links};
+    struct walk walk = {.root = root, .at = root, .search = search, .links = links, .visitor = visitor};
     size_t len = strlen(path);
     if (path[0] == '/')
         return fail(EXDEV);

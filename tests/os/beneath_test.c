@@ -155,12 +155,25 @@ static int by_kernel(int root, const char *path, enum beneath_links links)
 
 static int by_hand(int root, const char *path, enum beneath_links links)
 {
-    return beneath_walk(root, path, links, O_PATH);
+    return beneath_walk(root, path, links, O_PATH, NULL);
 }
 
 static int by_hand_without_o_path(int root, const char *path, enum beneath_links links)
 {
-    return beneath_walk(root, path, links, O_RDONLY);
+    return beneath_walk(root, path, links, O_RDONLY, NULL);
+}
+
+static void pass_by(void *context, int directory, const char *name, bool last)
+{
+    (void)context;
+    (void)last;
+    assert_true(fcntl(directory, F_GETFD) >= 0);
+    assert_true(name[0] != '\0' && strchr(name, '/') == NULL);
+}
+
+static int by_trace(int root, const char *path, enum beneath_links links)
+{
+    return beneath_trace(root, path, links, &(struct beneath_visitor){pass_by, NULL});
 }
 
 static void add_chain(const struct tree *tree)
@@ -298,6 +311,12 @@ static void every_row_holds_by_hand_where_there_is_no_o_path(void **state)
     every_row_holds(by_hand_without_o_path);
 }
 
+static void every_row_holds_step_by_step(void **state)
+{
+    (void)state;
+    every_row_holds(by_trace);
+}
+
 /* Long ones aren't rows, as they are made. */
 static void lengths_have_limits(opener *open_it)
 {
@@ -330,6 +349,133 @@ static void lengths_have_limits_by_hand(void **state)
 {
     (void)state;
     lengths_have_limits(by_hand);
+}
+
+static void lengths_have_limits_step_by_step(void **state)
+{
+    (void)state;
+    lengths_have_limits(by_trace);
+}
+
+/* --- which names an open comes by --- */
+
+/* "where>name " for each, where "root" is the root and "." what it lies in; "!" behind the name where it is the last.
+ */
+static const struct visit_row {
+    const char *name, *path;
+    enum beneath_links links;
+    int error;
+    const char *visits;
+} visit_rows[] = {
+    {"a file", "file", BENEATH_LINKS_INSIDE, 0, "root>file! "},
+    {"a file in a directory", "a/b/deep", BENEATH_LINKS_INSIDE, 0, "root>a root/a>b root/a/b>deep! "},
+    {"a directory", "a", BENEATH_LINKS_INSIDE, 0, "root>a! "},
+    {"a directory with a slash", "a/", BENEATH_LINKS_INSIDE, 0, "root>a! "},
+    {"the root has no name", "", BENEATH_LINKS_INSIDE, 0, ""},
+    {"nor has it as a dot", ".", BENEATH_LINKS_INSIDE, 0, ""},
+    {"slashes and dots are no names", ".//a/.//b///./deep", BENEATH_LINKS_INSIDE, 0, "root>a root/a>b root/a/b>deep! "},
+    {"a missing file", "missing", BENEATH_LINKS_INSIDE, ENOENT, "root>missing! "},
+    {"a missing file in a directory", "a/missing", BENEATH_LINKS_INSIDE, ENOENT, "root>a root/a>missing! "},
+    {"in a missing directory nothing is looked for", "missing/x/y", BENEATH_LINKS_INSIDE, ENOENT, "root>missing "},
+    {"nor in a file", "a/file/x", BENEATH_LINKS_INSIDE, ENOTDIR, "root>a root/a>file "},
+    {"a link and what it leads to", "to-file", BENEATH_LINKS_INSIDE, 0, "root>to-file! root>file! "},
+    {"a link to a link", "to-link", BENEATH_LINKS_INSIDE, 0, "root>to-link! root>to-file! root>file! "},
+    {"a link on the way", "to-a/b/deep", BENEATH_LINKS_INSIDE, 0, "root>to-a root>a root/a>b root/a/b>deep! "},
+    {"a link into nothing", "dangling", BENEATH_LINKS_INSIDE, ENOENT, "root>dangling! root>missing! "},
+    {"two dots begin again", "a/b/../file", BENEATH_LINKS_INSIDE, 0, "root>a root/a>b root>a root/a>file! "},
+    {"a link up", "a/up-to-file", BENEATH_LINKS_INSIDE, 0, "root>a root/a>up-to-file! root>file! "},
+    {"a link round", "a/b/round", BENEATH_LINKS_INSIDE, 0,
+     "root>a root/a>b root/a/b>round! root>a root>a root/a>b root>a root/a>b root/a/b>deep! "},
+    {"a link that leaves", "out", BENEATH_LINKS_INSIDE, EXDEV, "root>out! "},
+    {"an absolute link", "a/absolute-directory/etc", BENEATH_LINKS_INSIDE, EXDEV, "root>a root/a>absolute-directory "},
+    {"two dots that leave", "../secret", BENEATH_LINKS_INSIDE, EXDEV, ""},
+    {"an absolute path", "/etc", BENEATH_LINKS_ALL, EXDEV, ""},
+    {"a link that is not followed", "to-a/file", BENEATH_LINKS_NONE, ELOOP, "root>to-a "},
+    {"a file where no link is", "a/file", BENEATH_LINKS_NONE, 0, "root>a root/a>file! "},
+    {"a link that may leave", "out", BENEATH_LINKS_ALL, 0, "root>out! root>.. .>secret! "},
+    {"a link that may leave and comes back", "a/out-and-in", BENEATH_LINKS_ALL, 0,
+     "root>a root/a>out-and-in! root/a>.. root>.. .>root root>file! "},
+    {"a fifo", "fifo", BENEATH_LINKS_INSIDE, 0, "root>fifo! "},
+};
+
+struct visits {
+    const struct world *world;
+    char text[4096];
+};
+
+/* How the directory is called within the tree; what lies outside it by its whole path. */
+static void name_directory(const struct world *world, int directory, char out[TREE_PATH_MAX])
+{
+    char link[32], path[TREE_PATH_MAX];
+    size_t prefix = strlen(world->tree.path);
+    snprintf(link, sizeof link, "/proc/self/fd/%d", directory);
+    ssize_t len = readlink(link, path, sizeof path - 1);
+    assert_true(len > 0);
+    path[len] = '\0';
+    bool within = strncmp(path, world->tree.path, prefix) == 0 && (path[prefix] == '/' || path[prefix] == '\0');
+    snprintf(out, TREE_PATH_MAX, "%s", !within ? path : path[prefix] == '/' ? path + prefix + 1 : ".");
+}
+
+static void write_down(void *context, int directory, const char *name, bool last)
+{
+    struct visits *visits = context;
+    char where[TREE_PATH_MAX];
+    size_t len = strlen(visits->text);
+    name_directory(visits->world, directory, where);
+    snprintf(visits->text + len, sizeof visits->text - len, "%s>%s%s ", where, name, last ? "!" : "");
+}
+
+/* Its errno, 0 where it opens. */
+static int visit(const struct world *world, const char *path, enum beneath_links links, struct visits *visits)
+{
+    *visits = (struct visits){.world = world};
+    int fd = beneath_trace(world->root, path, links, &(struct beneath_visitor){write_down, visits});
+    int error = fd < 0 ? errno : 0;
+    if (fd >= 0)
+        close(fd);
+    return error;
+}
+
+static void each_name_on_the_way_is_told_of(void **state)
+{
+    (void)state;
+    struct world world;
+    make_world(&world);
+    for (size_t i = 0; i < sizeof visit_rows / sizeof *visit_rows; i++) {
+        struct visits visits;
+        const struct visit_row *row = &visit_rows[i];
+        int free_fd = lowest_free_fd(), error = visit(&world, row->path, row->links, &visits);
+        if (error != row->error || strcmp(visits.text, row->visits) != 0)
+            fail_msg("%s: \"%s\" gave \"%s\" and came by \"%s\", not \"%s\"", row->name, row->path, strerror(error),
+                     visits.text, row->visits);
+        assert_int_equal(lowest_free_fd(), free_fd);
+    }
+    end_world(&world);
+}
+
+/* Where they may lead anywhere: each directory from "/" on. */
+static void an_absolute_link_comes_by_all_from_the_top(void **state)
+{
+    (void)state;
+    struct world world;
+    struct visits visits;
+    char target[TREE_PATH_MAX], expected[sizeof visits.text] = "root>from-the-top! ", above[TREE_PATH_MAX] = "/";
+    char below[TREE_PATH_MAX];
+    make_world(&world);
+    tree_path(&world.tree, "root/a/file", target);
+    tree_add(&world.tree, &(struct tree_row){TREE_LINK, "root/from-the-top", target, 0});
+    assert_int_equal(visit(&world, "from-the-top", BENEATH_LINKS_ALL, &visits), 0);
+    snprintf(below, sizeof below, "%s", world.tree.path);
+    size_t walked = 0;
+    for (char *name = strtok(below, "/"); name != NULL; name = strtok(NULL, "/")) { /* "/>tmp /tmp>shunt-test-… " */
+        strcat(strcat(strcat(strcat(expected, above), ">"), name), " ");
+        walked += 1 + strlen(name);
+        memcpy(above, world.tree.path, walked);
+        above[walked] = '\0';
+    }
+    strcat(expected, ".>root root>a root/a>file! ");
+    assert_string_equal(visits.text, expected);
+    end_world(&world);
 }
 
 /* --- while somebody moves directories --- */
@@ -397,6 +543,10 @@ static void nothing_opens_now(void)
     expect_row(by_kernel, world.root, &(struct row){"a file opens", "file", 0, "file"});
     assert_int_equal(beneath_open(world.root, "file", BENEATH_LINKS_INSIDE, BENEATH_NOW), -1);
     assert_int_equal(errno, EAGAIN);
+    assert_int_equal(beneath_open(world.root, "file", BENEATH_LINKS_INSIDE, BENEATH_NOW_STRAIGHT), -1);
+    assert_int_equal(errno, EAGAIN);
+    assert_int_equal(beneath_still_leads(world.tree.path, 0, 0), -1);
+    assert_int_equal(errno, EAGAIN);
     end_world(&world);
 }
 
@@ -411,6 +561,105 @@ static void what_was_just_seen_opens_now(void **state)
     assert_true(fd >= 0);
     expect_text(fd, "deep");
     close(fd);
+    end_world(&world);
+}
+
+/* Whoever must know all that an open comes by knows the way, and asks for a last name that is no link. */
+static void straight_on_a_last_name_that_is_a_link_is_no_answer(void **state)
+{
+    static const struct {
+        const char *name, *path;
+        enum beneath_links links;
+        int error;
+    } straight[] = {
+        {"a file", "file", BENEATH_LINKS_INSIDE, 0},
+        {"a file in a directory", "a/b/deep", BENEATH_LINKS_INSIDE, 0},
+        {"a directory", "a", BENEATH_LINKS_INSIDE, 0},
+        {"a missing file", "missing", BENEATH_LINKS_INSIDE, ENOENT},
+        {"a link on the way", "to-a/file", BENEATH_LINKS_INSIDE, 0},
+        {"a link", "to-file", BENEATH_LINKS_INSIDE, EAGAIN},
+        {"a link to a link", "to-link", BENEATH_LINKS_INSIDE, EAGAIN},
+        {"a link to a directory", "to-a", BENEATH_LINKS_INSIDE, EAGAIN},
+        {"a link behind a link", "to-a/up-to-file", BENEATH_LINKS_INSIDE, EAGAIN},
+        {"a link into nothing", "dangling", BENEATH_LINKS_INSIDE, EAGAIN},
+        {"a link to itself", "loop", BENEATH_LINKS_INSIDE, EAGAIN},
+        {"a link to itself on the way", "loop/x", BENEATH_LINKS_INSIDE, EAGAIN},
+        {"a link that leaves", "out", BENEATH_LINKS_INSIDE, EAGAIN},
+        {"a link that may leave", "out", BENEATH_LINKS_ALL, EAGAIN},
+        {"a file where links may leave", "file", BENEATH_LINKS_ALL, 0},
+        {"a link where none is followed is refused as ever", "to-file", BENEATH_LINKS_NONE, ELOOP},
+        {"a file where no link is followed", "a/file", BENEATH_LINKS_NONE, 0},
+    };
+    (void)state;
+    struct world world;
+    make_world(&world);
+    for (size_t i = 0; i < sizeof straight / sizeof *straight; i++) {
+        close(by_kernel(world.root, straight[i].path, straight[i].links)); /* now it is in memory */
+        errno = 0;
+        int fd = beneath_open(world.root, straight[i].path, straight[i].links, BENEATH_NOW_STRAIGHT);
+        int error = fd < 0 ? errno : 0;
+        if (error != straight[i].error)
+            fail_msg("%s: \"%s\" gave \"%s\", not \"%s\"", straight[i].name, straight[i].path, strerror(error),
+                     strerror(straight[i].error));
+        if (fd >= 0)
+            close(fd);
+    }
+    end_world(&world);
+}
+
+/* What `relative` leads to, links and all. */
+static struct stat stat_in(const struct world *world, const char *relative)
+{
+    char path[TREE_PATH_MAX];
+    struct stat st;
+    tree_path(&world->tree, relative, path);
+    assert_int_equal(stat(path, &st), 0);
+    return st;
+}
+
+static int still_leads(const struct world *world, const char *relative, const struct stat *to)
+{
+    char path[TREE_PATH_MAX];
+    struct stat st;
+    tree_path(&world->tree, relative, path);
+    (void)!stat(path, &st); /* now it is in memory */
+    errno = 0;
+    int free_fd = lowest_free_fd(), leads = beneath_still_leads(path, to->st_dev, to->st_ino);
+    assert_int_equal(lowest_free_fd(), free_fd);
+    return leads;
+}
+
+static void a_path_leads_where_it_led_until_it_is_changed(void **state)
+{
+    static const struct {
+        const char *name, *path, *to; /* `to` NULL: it leads nowhere */
+        int leads, error;
+    } leading[] = {
+        {"a directory", "root", "root", 1, 0},
+        {"a file", "root/file", "root/file", 1, 0},
+        {"another file", "root/file", "root/a/file", 0, 0},
+        {"another directory", "root", "root/a", 0, 0},
+        {"a link", "root/to-a", "root/a", 1, 0},
+        {"a link that leaves", "root/out", "secret", 1, 0},
+        {"a link to a link", "root/to-link", "root/file", 1, 0},
+        {"a path with dots", "root/a/.././a", "root/a", 1, 0},
+        {"a fifo", "root/fifo", "root/fifo", 1, 0},
+        {"a fifo that is none", "root/fifo", "root/file", 0, 0},
+        {"nothing", "root/missing", NULL, -1, ENOENT},
+        {"a loop", "root/loop", NULL, -1, ELOOP},
+    };
+    (void)state;
+    struct world world;
+    make_world(&world);
+    for (size_t i = 0; i < sizeof leading / sizeof *leading; i++) {
+        struct stat to = stat_in(&world, leading[i].to == NULL ? "root" : leading[i].to);
+        int leads = still_leads(&world, leading[i].path, &to), error = errno;
+        if (leads != leading[i].leads || (leads < 0 && error != leading[i].error))
+            fail_msg("%s: %d, %s", leading[i].name, leads, strerror(error));
+    }
+    struct stat to = stat_in(&world, "root/file");
+    to.st_dev++;
+    assert_int_equal(still_leads(&world, "root/file", &to), 0); /* the same number in another file system */
     end_world(&world);
 }
 
@@ -555,11 +804,17 @@ int main(void)
         cmocka_unit_test(every_row_holds_with_the_kernel),
         cmocka_unit_test(every_row_holds_by_hand),
         cmocka_unit_test(every_row_holds_by_hand_where_there_is_no_o_path),
+        cmocka_unit_test(every_row_holds_step_by_step),
         cmocka_unit_test(lengths_have_limits_with_the_kernel),
         cmocka_unit_test(lengths_have_limits_by_hand),
+        cmocka_unit_test(lengths_have_limits_step_by_step),
+        cmocka_unit_test(each_name_on_the_way_is_told_of),
+        cmocka_unit_test(an_absolute_link_comes_by_all_from_the_top),
         cmocka_unit_test(nothing_outside_opens_while_directories_move_with_the_kernel),
         cmocka_unit_test(nothing_outside_opens_while_directories_move_by_hand),
         cmocka_unit_test(what_was_just_seen_opens_now),
+        cmocka_unit_test(straight_on_a_last_name_that_is_a_link_is_no_answer),
+        cmocka_unit_test(a_path_leads_where_it_led_until_it_is_changed),
         cmocka_unit_test(whoever_must_not_sleep_leaves_neither_root_nor_mount),
         cmocka_unit_test(whoever_must_not_sleep_follows_no_link_to_another_mount),
         cmocka_unit_test(a_local_file_system_needs_no_answer_from_elsewhere),
