@@ -59,6 +59,9 @@ void cache_insert(struct cache *cache, struct entry *entry);
 /* Takes an entry out and drops the cache's reference. */
 void cache_remove(struct cache *cache, struct entry *entry);
 
+/* Takes out all entries. */
+void cache_clear(struct cache *cache);
+
 /* Takes out all entries that hold an open file: somebody needs descriptors more. How many there were. */
 uint32_t cache_shed_files(struct cache *cache);
 

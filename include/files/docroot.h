@@ -1,6 +1,6 @@
 /*
  * docroot: the files that are served, as one thread sees them: a root that nothing leaves, and a cache of what was
- * found beneath it.
+ * found beneath it, which holds nothing that has changed.
  *
  * What is asked for the first time is opened, given to who asked, and let go with the next call, so that one file after
  * the other passes through the same memory. From the second time on it is kept, and so is from the first what could not
@@ -13,6 +13,8 @@
 
 struct docroot {
     const struct site *site;
+    int bell;          /* rings when there are changes; -1: we have to ask */
+    struct root *root; /* the directory that all of the cache was found in; a reference, NULL at first */
     struct cache cache;
     struct entry *passing; /* the last entry found, where the cache doesn't keep it */
     bool assume_cold;      /* nothing can be opened without sleeping, as far as we know: for tests of that way */
@@ -27,14 +29,21 @@ enum docroot_outcome {
 /* 0, or -1 with errno. `limits`: NULL for a thread that only ever looks up. */
 int docroot_open(struct docroot *docroot, const struct site *site, const struct cache_limits *limits);
 
-/* Drops the cache. Safe on a zeroed docroot. */
+/* For a thread that receives requests all the time: a descriptor spares it some of what docroot_look() costs. Best
+ * effort. */
+void docroot_listen(struct docroot *docroot);
+
+/* Drops the cache. Safe on a docroot that was never opened, but zeroed. */
 void docroot_close(struct docroot *docroot);
 
+/* Takes in what was changed until now. Whoever has received requests calls it before he answers any. */
+void docroot_look(const struct docroot *docroot);
+
 /*
- * What `path` is (normalised, NUL-ended): from the cache while that can be believed, else by opening it, if that needs
- * no disk. `found`: what docroot_look_up() made of it, or NULL; its reference is taken over. `coded`: a variant in a
- * content coding would do, so that it must be known whether there are any. The entry is valid until the next call; hold
- * it to keep it.
+ * What `path` is (normalised, NUL-ended): from the cache while nothing is told of changes, and a second has not passed;
+ * else by opening it, if that needs no disk. `found`: what docroot_look_up() made of it, or NULL; its reference is
+ * taken over. `coded`: a variant in a content coding would do, so that it must be known whether there are any. The
+ * entry is valid until the next call; hold it to keep it.
  */
 enum docroot_outcome docroot_find(struct docroot *docroot, struct slice path, struct entry *found, bool coded,
                                   const struct clock *now, struct entry **entry);

@@ -24,38 +24,47 @@ enum {
 };
 
 struct entry {
-    int status; /* 200; 301: a directory asked for without its slash; 403, 404, 500: why there is nothing */
-    int fd;     /* the open file of a body that isn't in memory, else -1 */
+    /* What each request looks at comes first, so that it lies in few cache lines. */
+    const char *path; /* NUL-ended; behind the entry, in the same piece of memory */
+    uint32_t path_len;
+    int status;        /* 200; 301: a directory asked for without its slash; 403, 404, 500: why there is nothing */
+    char *image;       /* the head of a plain 200, and behind it the body where that is in memory; owned */
+    uint64_t size;     /* of the body, in bytes */
+    uint32_t head_len; /* bytes of image that are head */
+    bool in_memory;    /* the body is in image */
+    bool varies;       /* there are variants: of this one, or this is one */
+    bool blind;        /* it depends on more than `marks`, of which nothing is told */
+
+    /* Its cache's, touched by the cache's thread only. */
+    bool unsure;         /* whether there are variants couldn't be told without sleeping */
+    uint32_t epoch;      /* as of when its marks are known to stand, see changes_epoch() */
+    uint64_t checked_ms; /* when the file was last looked at, */
+    uint64_t asked_ms;   /* and when somebody who may sleep was last asked to */
+    struct entry *chain, *older, *newer;
+    uint64_t hash, used;
+    uint64_t hot_ms, hot_upto; /* when the file's first hot_upto bytes were last known to be in the page cache */
+
+    _Atomic uint32_t references;
+
+    int fd;                /* the open file of a body that isn't in memory, else -1 */
+    bool never_cold;       /* it lies in a file system that is memory */
+    bool elsewhere;        /* it lies in one whose every answer may be slow, whatever is in memory: see hot_fetch() */
+    bool young;            /* its file, or a variant's, may have changed since it was read: good for one answer */
+    uint32_t mark_count;   /* what it depends on: */
+    struct mark *marks;    /* owned */
+    uint64_t root;         /* number of the directory that it was looked for in */
     struct identity identity;
-    uint64_t size;                   /* of the body, in bytes */
     enum coding coding;              /* of the body */
-    bool varies;                     /* there are variants: of this one, or this is one */
     struct entry *variants[CODINGS]; /* references, or NULL; none of CODING_IDENTITY, which is the entry itself */
     struct slice type;               /* static text */
     struct slice location; /* static text: the name, within its directory, of a file that was not asked for by it */
     struct validators validators; /* the tag points into `tag` */
     char tag[ETAG_MAX];
-    char *image;       /* the head of a plain 200, and behind it the body where that is in memory; owned */
-    uint32_t head_len; /* bytes of image that are head */
-    bool in_memory;    /* the body is in image */
-    bool never_cold;   /* the open file lies in a file system that is memory */
-    const char *path;  /* NUL-ended; behind the entry, in the same piece of memory */
-    uint32_t path_len;
-
-    _Atomic uint32_t references;
-
-    /* Its cache's, touched by the cache's thread only. */
-    bool unsure;               /* whether there are variants couldn't be told without sleeping */
-    uint64_t checked_ms;       /* when the entry was last known to be true */
-    uint64_t hot_ms, hot_upto; /* when the file's first hot_upto bytes were last known to be in the page cache */
-    struct entry *chain, *older, *newer;
-    uint64_t used;
-    uint64_t hash;
 };
 
 /* Finds out what look->path is: a file that is there for all to read, or why there is none. The entry, with one
  * reference, which is the caller's; it is never NULL for reasons that lie in the path. NULL with errno: as of
- * open_file(), where that returns 0. */
+ * open_file(), where that returns 0. look->trail is empty to begin with, if it is given; the entry takes it over. */
 struct entry *entry_open(const struct look *look);
 
 /* Which of the entry and its variants a request is answered with. The reference stays the entry's. */
@@ -67,8 +76,12 @@ struct entry *entry_choose(struct entry *entry, const struct request *request);
 int entry_put_cache_fields(const struct entry *entry, struct buffer *head);
 int entry_put_fields(const struct entry *entry, struct buffer *head);
 
+/* Whether what the kernel told by now leaves the entry untouched; not whether more may have happened, see ->blind. By
+ * the thread whose cache it is in. */
+bool entry_is_untouched(struct entry *entry, const struct changes *changes);
+
 enum entry_check {
-    ENTRY_HOLDS = 1, /* the path still leads to what the entry was made of */
+    ENTRY_HOLDS = 1, /* the path still leads to what the entry was made of, byte by byte where that is in memory */
     ENTRY_UNSURE,    /* it does, but of its variants that can't be told without sleeping */
     ENTRY_CHANGED,
     ENTRY_UNKNOWN, /* errno says why it can't be told: as for entry_open */

@@ -31,6 +31,10 @@ bool identity_same(const struct identity *a, const struct identity *b);
 struct validators identity_validators(const struct identity *identity, enum coding coding, const struct clock *now,
                                       char *tag);
 
+/* Whether the file was changed so shortly before `then`, which was read from file_time_now() before the file was looked
+ * at, that it may have been changed since and show it by no time: what was read of it is good for one answer. */
+bool identity_is_young(const struct identity *identity, struct timespec then);
+
 /* Whether they have a Last-Modified by now. */
 bool identity_has_date(const struct identity *identity, const struct clock *now);
 

@@ -16,14 +16,17 @@ struct sidecar {
     struct identity identity;
 };
 
+enum { SIDECARS_ALL = (1 << CODINGS) - 1 };
+
 struct sidecars {
     struct sidecar of[CODINGS]; /* none of CODING_IDENTITY */
     bool some;                  /* there are some; known though others may not be */
 };
 
-/* Opens those of the file that `look` is for, which is there, with that identity. 0, or -1 with errno: as open_file()
+/* Opens those of the file that `look` is for, which is there, with that identity. `wanted`: in which codings, a bit for
+ * each. 0, or -1 with errno: as open_file()
  * where that returns 0; nothing is open then, and ->some tells what was seen before. */
-int sidecars_open(const struct look *look, const struct identity *file, struct sidecars *sidecars);
+int sidecars_open(const struct look *look, const struct identity *file, uint32_t wanted, struct sidecars *sidecars);
 
 /* Closes what is open; safe to repeat. */
 void sidecars_close(struct sidecars *sidecars);

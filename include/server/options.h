@@ -13,6 +13,7 @@
 
 struct options {
     const char *directory; /* what is served */
+    bool whole_system;     /* even if that is every file of the machine */
     struct socket_address listen[ACCEPTOR_LISTENERS_MAX];
     const char *listen_text[ACCEPTOR_LISTENERS_MAX]; /* as it was written, for messages */
     int listeners;

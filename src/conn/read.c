@@ -208,6 +208,14 @@ static void begin_reply(struct reading *r, const struct request *request, const 
     c->cold = false;
 }
 
+/* Descriptors have run out: for the next who asks, caches give up theirs. */
+static void want_files(const struct conn_env *env)
+{
+    docroot_shed_files(env->replier.docroot);
+    if (env->files_wanted != NULL)
+        atomic_fetch_add_explicit(env->files_wanted, 1, memory_order_relaxed);
+}
+
 /* What stands in the way of a request before anybody looks for its file: an HTTP status, or 0. */
 static int obstacle(struct reading *r, const struct request *request)
 {
@@ -215,7 +223,7 @@ static int obstacle(struct reading *r, const struct request *request)
     bool out_of_files = c->looked_up && c->found == NULL;
     c->looked_up = false;
     if (out_of_files)
-        docroot_shed_files(r->env->replier.docroot); /* for the next who asks */
+        want_files(r->env);
     if (c->refused || out_of_files)
         return 503;
     return request->content_length > r->env->limits->body_max ? 413 : 0;
@@ -362,6 +370,7 @@ enum stage conn_read(struct conn *c, struct conn_env *env)
         if (is_mid_line(c, env, fresh))
             return buffer_append(&c->in, fresh) < 0 ? STAGE_CLOSE : STAGE_READ;
         buffer_extend(&env->in, fresh.len);
+        docroot_look(env->replier.docroot); /* what was changed before these bytes were sent */
     }
     size_t kept = buffer_length(&c->in);
     buffer_clear(&c->in);

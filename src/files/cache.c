@@ -27,11 +27,16 @@ int cache_open(struct cache *cache, const struct cache_limits *limits)
     return -1;
 }
 
-void cache_close(struct cache *cache)
+void cache_clear(struct cache *cache)
 {
     for (int i = 0; i < 2; i++)
         while (cache->uses[i].oldest != NULL)
             cache_remove(cache, cache->uses[i].oldest);
+}
+
+void cache_close(struct cache *cache)
+{
+    cache_clear(cache);
     free(cache->buckets);
     free(cache->door);
     cache->buckets = NULL;

@@ -1,16 +1,21 @@
 #include "files/entry.h"
 
 #include "base/buffer.h"
+#include "base/hash.h"
 #include "http/date.h"
 #include "http/head.h"
 #include "http/media.h"
+#include "os/file_time.h"
 
 #include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { TORN_READS_MAX = 3 }; /* a file that changes while it is read is read again so often, then sent from its fd */
+enum {
+    TORN_READS_MAX = 3, /* a file that changes while it is read is read again so often, then sent from its fd */
+    COMPARE_SIZE = 16384,
+};
 
 static struct entry *new_entry(int status, const struct look *look)
 {
@@ -27,6 +32,8 @@ static struct entry *new_entry(int status, const struct look *look)
         .checked_ms = look->now->now_ms,
         .path = behind,
         .path_len = (uint32_t)path.len,
+        .root = look->root->number,
+        .blind = true,
     };
     atomic_init(&entry->references, 1);
     return entry;
@@ -41,12 +48,13 @@ void entry_drop(struct entry *entry)
     if (entry->fd >= 0)
         close(entry->fd);
     free(entry->image);
+    free(entry->marks);
     free(entry);
 }
 
 uint64_t entry_bytes(const struct entry *entry)
 {
-    uint64_t bytes = entry->head_len + (entry->in_memory ? entry->size : 0);
+    uint64_t bytes = entry->head_len + (entry->in_memory ? entry->size : 0) + entry->mark_count * sizeof *entry->marks;
     for (int coding = 0; coding < CODINGS; coding++)
         if (entry->variants[coding] != NULL)
             bytes += sizeof *entry + entry_bytes(entry->variants[coding]);
@@ -62,15 +70,21 @@ uint32_t entry_files(const struct entry *entry)
     return files;
 }
 
+/* A bit for each variant. */
+static uint32_t codings_of(const struct entry *entry)
+{
+    uint32_t codings = 0;
+    for (int coding = 0; coding < CODINGS; coding++)
+        codings |= entry->variants[coding] == NULL ? 0 : UINT32_C(1) << coding;
+    return codings;
+}
+
 struct entry *entry_choose(struct entry *entry, const struct request *request)
 {
-    uint32_t available = 0;
     if (!entry->varies || request->accept_encoding.at == NULL)
         return entry;
-    for (int coding = 0; coding < CODINGS; coding++)
-        available |= entry->variants[coding] == NULL ? 0 : UINT32_C(1) << coding;
     struct coding_weights weights = coding_read(request);
-    enum coding chosen = coding_choose(&weights, available);
+    enum coding chosen = coding_choose(&weights, codings_of(entry));
     return chosen == CODING_IDENTITY ? entry : entry->variants[chosen];
 }
 
@@ -160,10 +174,13 @@ static int make_image(struct entry *entry, const struct head_rules *rules, bool 
 }
 
 /* Fills in all that a regular file's entry has, by its identity. */
-static enum loaded load(struct entry *entry, const struct look *look, bool with_body)
+static enum loaded load(struct entry *entry, const struct look *look, struct timespec begun, bool with_body)
 {
     entry->size = entry->identity.size;
+    entry->young = identity_is_young(&entry->identity, begun);
     entry->validators = identity_validators(&entry->identity, entry->coding, look->now, entry->tag);
+    if (entry->young) /* what comes of the next change may have the same size and times */
+        entry->validators.etag.len = 0;
     with_body = with_body && entry->size <= ENTRY_BODY_MAX;
     if (make_image(entry, &look->site->head, with_body) < 0)
         return FAILED;
@@ -174,18 +191,34 @@ static enum loaded load(struct entry *entry, const struct look *look, bool with_
     return loaded;
 }
 
+/* A body in memory has a tag though its file is young: that of the bytes. 0 or -1. */
+static int tag_content(struct entry *entry, const struct head_rules *rules)
+{
+    uint64_t hash = hash_bytes((struct hash_key){0}, (struct slice){entry_body(entry), entry->size});
+    size_t len = etag_format_content(hash, entry->size, entry->tag);
+    if (entry->coding != CODING_IDENTITY)
+        len = etag_mark(entry->tag, len, coding_name(entry->coding));
+    entry->validators.etag = (struct slice){entry->tag, len};
+    return make_image(entry, rules, true);
+}
+
 static int load_file(struct entry *entry, const struct look *look)
 {
+    struct timespec begun = file_time_now();
     enum loaded loaded = TORN;
     for (int i = 0; i < TORN_READS_MAX && loaded == TORN; i++)
-        loaded = load(entry, look, true);
+        loaded = load(entry, look, begun, true);
     if (loaded == TORN) /* somebody writes and writes: send from the descriptor, exactly what the head announces */
-        loaded = load(entry, look, false);
+        loaded = load(entry, look, begun, false);
     if (entry->in_memory) {
         close(entry->fd);
         entry->fd = -1;
+        if (entry->young)
+            return tag_content(entry, &look->site->head);
     } else if (loaded == LOADED) {
-        entry->never_cold = beneath_in_memory(entry->fd);
+        /* BENEATH_NOW opens nothing there; so only who may sleep asks, which is a question to that file system, too. */
+        entry->elsewhere = look->mode == BENEATH_WAIT && beneath_may_sleep(entry->fd);
+        entry->never_cold = !entry->elsewhere && beneath_in_memory(entry->fd);
     }
     return loaded == LOADED ? 0 : -1;
 }
@@ -228,6 +261,7 @@ static int load_variant(struct entry *entry, const struct look *look, enum codin
     int failed = load_file(variant, &beside);
     if (failed == 0 && sidecar_serves(&variant->identity, &entry->identity)) {
         entry->variants[coding] = variant;
+        entry->young |= variant->young;
         return 0;
     }
     int error = errno;
@@ -242,7 +276,7 @@ static int load_variants(struct entry *entry, const struct look *look)
 {
     struct sidecars sidecars;
     int failed = 0;
-    if (sidecars_open(look, &entry->identity, &sidecars) < 0) {
+    if (sidecars_open(look, &entry->identity, SIDECARS_ALL, &sidecars) < 0) {
         if (errno != EAGAIN)
             return -1;
         entry->unsure = look->mode == BENEATH_NOW; /* else somebody has a lease on it: as if it weren't there */
@@ -258,7 +292,8 @@ static int load_variants(struct entry *entry, const struct look *look)
     return failed < 0 || !entry->varies ? failed : make_image(entry, &look->site->head, entry->in_memory);
 }
 
-struct entry *entry_open(const struct look *look)
+/* What look->path turned out to be. */
+static struct entry *open_entry(const struct look *look)
 {
     struct stat st;
     int fd, status = open_file(look, &fd, &st);
@@ -279,30 +314,101 @@ struct entry *entry_open(const struct look *look)
     return refusal(open_status_of_errno(error), look);
 }
 
+/* The entry takes over what was noted on the way. 0, or -1 with errno. */
+static int keep_trail(struct entry *entry, const struct trail *trail)
+{
+    entry->marks = malloc((trail->count + 1) * sizeof *entry->marks);
+    if (entry->marks == NULL)
+        return -1;
+    memcpy(entry->marks, trail->marks, trail->count * sizeof *entry->marks);
+    entry->mark_count = trail->count;
+    entry->blind = trail->blind;
+    return 0;
+}
+
+struct entry *entry_open(const struct look *look)
+{
+    struct entry *entry = open_entry(look);
+    if (entry == NULL || look->trail == NULL || keep_trail(entry, look->trail) == 0)
+        return entry;
+    entry_drop(entry);
+    errno = ENOMEM;
+    return NULL;
+}
+
+bool entry_is_untouched(struct entry *entry, const struct changes *changes)
+{
+    uint32_t epoch = changes_epoch(changes);
+    if (epoch == entry->epoch)
+        return true;
+    if (!changes_spare(changes, entry->marks, entry->mark_count))
+        return false;
+    entry->epoch = epoch;
+    return true;
+}
+
 /* Whether the file is still the one that the entry was made of, and may still be told of as the entry does. */
 static bool is_true(const struct entry *entry, const struct identity *identity, const struct clock *now)
 {
-    return identity_same(identity, &entry->identity) &&
+    return !entry->young && identity_same(identity, &entry->identity) &&
            identity_has_date(identity, now) == entry->validators.has_last_modified;
+}
+
+/* Whether the open file holds what the entry has in memory: who writes through a mapping may change it without a time's
+ * telling of it. */
+static enum entry_check compare_body(const struct entry *entry, int fd, enum beneath_mode mode)
+{
+    char piece[COMPARE_SIZE];
+    uint64_t len = 0;
+    while (entry->in_memory && len < entry->size) {
+        size_t wanted = entry->size - len < sizeof piece ? entry->size - len : sizeof piece;
+        ssize_t n = open_read(fd, piece, wanted, (off_t)len, mode);
+        if (n < 0 && errno == EAGAIN)
+            return ENTRY_UNKNOWN;
+        if (n <= 0 || memcmp(entry_body(entry) + len, piece, (size_t)n) != 0)
+            return ENTRY_CHANGED;
+        len += (uint64_t)n;
+    }
+    return ENTRY_HOLDS;
+}
+
+static enum entry_check check_file(const struct entry *entry, const struct identity *identity, int fd,
+                                   const struct look *look)
+{
+    return is_true(entry, identity, look->now) ? compare_body(entry, fd, look->mode) : ENTRY_CHANGED;
+}
+
+/* Which sidecars are to be looked for. A new one beside a file that can be opened without sleeping would have been told
+ * of: such a file is on no other machine. */
+static uint32_t codings_to_check(const struct entry *entry, enum beneath_mode mode)
+{
+    if (!media_compresses(entry->type))
+        return 0;
+    return entry->blind || entry->unsure || mode == BENEATH_WAIT ? SIDECARS_ALL : codings_of(entry);
 }
 
 /* The same of its variants. */
 static enum entry_check check_variants(const struct entry *entry, const struct look *look)
 {
     struct sidecars sidecars;
-    bool holds = true;
-    if (!media_compresses(entry->type))
+    enum entry_check checked = ENTRY_HOLDS;
+    uint32_t wanted = codings_to_check(entry, look->mode);
+    if (wanted == 0)
         return ENTRY_HOLDS;
-    if (sidecars_open(look, &entry->identity, &sidecars) < 0)
+    if (sidecars_open(look, &entry->identity, wanted, &sidecars) < 0)
         return errno == EAGAIN ? ENTRY_UNSURE : ENTRY_UNKNOWN;
-    for (int coding = 0; coding < CODINGS && holds; coding++) {
+    for (int coding = 0; coding < CODINGS && checked == ENTRY_HOLDS; coding++) {
         const struct entry *variant = entry->variants[coding];
         const struct sidecar *sidecar = &sidecars.of[coding];
-        holds = (variant != NULL) == (sidecar->fd >= 0) &&
-                (variant == NULL || is_true(variant, &sidecar->identity, look->now));
+        if ((variant != NULL) != (sidecar->fd >= 0))
+            checked = ENTRY_CHANGED;
+        else if (variant != NULL)
+            checked = check_file(variant, &sidecar->identity, sidecar->fd, look);
     }
+    int error = errno;
     sidecars_close(&sidecars);
-    return holds ? ENTRY_HOLDS : ENTRY_CHANGED;
+    errno = error;
+    return checked;
 }
 
 enum entry_check entry_check(const struct entry *entry, const struct look *look)
@@ -311,12 +417,17 @@ enum entry_check entry_check(const struct entry *entry, const struct look *look)
     int fd, status = open_file(look, &fd, &st);
     if (status == 0)
         return ENTRY_UNKNOWN;
-    if (fd >= 0)
-        close(fd);
-    if (status != entry->status)
+    if (status != entry->status) {
+        if (fd >= 0)
+            close(fd);
         return ENTRY_CHANGED;
+    }
     if (status != 200)
         return ENTRY_HOLDS;
     struct identity identity = identity_of(&st);
-    return is_true(entry, &identity, look->now) ? check_variants(entry, look) : ENTRY_CHANGED;
+    enum entry_check checked = check_file(entry, &identity, fd, look);
+    int error = errno;
+    close(fd);
+    errno = error;
+    return checked == ENTRY_HOLDS ? check_variants(entry, look) : checked;
 }

@@ -1,6 +1,11 @@
 #include "files/identity.h"
 
-enum { MTIME_REPRODUCIBLE_MAX = 1 };
+enum {
+    MTIME_REPRODUCIBLE_MAX = 1,
+    SECOND_NS = 1000000000,
+    WRITE_NS = 20000000, /* write(2) dates the file first: it may be interrupted before the bytes are there */
+    COARSE_GRAIN_S = 2,  /* of file systems that count seconds, or two at a time */
+};
 
 struct identity identity_of(const struct stat *st)
 {
@@ -30,6 +35,16 @@ static size_t format_plain(const struct identity *identity, char *tag)
     if (modified.tv_sec < 0 || modified.tv_sec > MTIME_REPRODUCIBLE_MAX)
         return etag_format(modified.tv_sec, (uint32_t)modified.tv_nsec, identity->size, tag);
     return etag_format_changed(changed.tv_sec, (uint32_t)changed.tv_nsec, identity->size, tag);
+}
+
+/* A time that lies well ahead is that of a clock that was set back: what is changed now gets another one. */
+bool identity_is_young(const struct identity *identity, struct timespec then)
+{
+    struct timespec changed = identity->changed;
+    time_t seconds = then.tv_sec - changed.tv_sec;
+    long grain_ns = changed.tv_nsec == 0 ? COARSE_GRAIN_S * SECOND_NS : WRITE_NS;
+    return seconds >= -1 && seconds <= COARSE_GRAIN_S &&
+           seconds * SECOND_NS + then.tv_nsec - changed.tv_nsec <= grain_ns;
 }
 
 static size_t format_tag(const struct identity *identity, enum coding coding, char *tag)

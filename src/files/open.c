@@ -50,31 +50,61 @@ static int status_of_kind(const struct stat *st, struct slice path)
     return S_ISDIR(st->st_mode) && !open_is_index(path) ? 301 : 404;
 }
 
-/* A site of which nothing can be known without sleeping is not even asked. */
-static int open_beneath(const struct look *look, const char *relative)
+/* The path beneath the root, NUL-ended: the look's own, or in `name` (room for PATH_MAX bytes). NULL: it is too long.
+ */
+static const char *relative_path(const struct look *look, char *name)
+{
+    struct slice path = look->path;
+    if (!open_is_index(path))
+        return path.at + 1;
+    if (path.len - 1 + index_name.len >= PATH_MAX)
+        return NULL;
+    memcpy(name, path.at + 1, path.len - 1);
+    memcpy(name + path.len - 1, index_name.at, index_name.len + 1);
+    return name;
+}
+
+/* A directory of which nothing can be known without sleeping is not even asked. */
+static int open_now(const struct look *look, const char *relative)
 {
     const struct site *site = look->site;
-    if (look->mode == BENEATH_WAIT || !site->asleep)
-        return beneath_open(site->root, relative, site->links, look->mode);
+    bool known = !look->root->asleep;
+    if (known && look->trail != NULL)
+        known =
+            ways_recall(&site->source->ways, (struct ways_path){look->root->number, relative}, look->now, look->trail);
+    if (known)
+        return beneath_open(look->root->fd, relative, site->links,
+                            look->trail == NULL ? BENEATH_NOW : BENEATH_NOW_STRAIGHT);
     errno = EAGAIN;
     return -1;
+}
+
+static int open_waiting(const struct look *look, const char *relative)
+{
+    const struct site *site = look->site;
+    if (look->trail == NULL)
+        return beneath_open(look->root->fd, relative, site->links, BENEATH_WAIT);
+    return ways_open_file(&site->source->ways, (struct ways_path){look->root->number, relative}, look->root->fd,
+                          site->links, look->now, look->trail);
 }
 
 /* The fd, or -1 with errno. */
 static int open_path(const struct look *look)
 {
-    struct slice path = look->path;
-    const char *relative = path.at + 1;
-    if (!open_is_index(path))
-        return open_beneath(look, relative);
     char name[PATH_MAX];
-    if (path.len - 1 + index_name.len >= sizeof name) {
-        errno = ENAMETOOLONG;
-        return -1;
-    }
-    memcpy(name, relative, path.len - 1);
-    memcpy(name + path.len - 1, index_name.at, index_name.len + 1);
-    return open_beneath(look, name);
+    const char *relative = relative_path(look, name);
+    if (relative != NULL)
+        return look->mode == BENEATH_WAIT ? open_waiting(look, relative) : open_now(look, relative);
+    errno = ENAMETOOLONG;
+    return -1;
+}
+
+void open_forget(const struct look *look)
+{
+    char name[PATH_MAX];
+    const char *relative = relative_path(look, name);
+    if (relative != NULL)
+        ways_forget(&look->site->source->ways, (struct ways_path){look->root->number, relative});
 }
 
 /* What is hidden is told by its name alone, and a name means the same for as long as we run: so this could be asked

@@ -64,7 +64,7 @@ static int open_one(const struct look *look, enum coding coding, const struct id
     return 0;
 }
 
-int sidecars_open(const struct look *look, const struct identity *file, struct sidecars *sidecars)
+int sidecars_open(const struct look *look, const struct identity *file, uint32_t wanted, struct sidecars *sidecars)
 {
     int error = 0;
     sidecars->some = false;
@@ -72,7 +72,7 @@ int sidecars_open(const struct look *look, const struct identity *file, struct s
     for (int coding = CODING_IDENTITY + 1; coding < CODINGS; coding++) {
         struct sidecar *sidecar = &sidecars->of[coding];
         sidecar->fd = -1;
-        if (open_one(look, (enum coding)coding, file, sidecar) < 0)
+        if ((wanted & UINT32_C(1) << coding) != 0 && open_one(look, (enum coding)coding, file, sidecar) < 0)
             error = errno;
         sidecars->some |= sidecar->fd >= 0;
     }

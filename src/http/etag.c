@@ -19,6 +19,11 @@ size_t etag_mark(char *tag, size_t len, struct slice coding)
     return len + coding.len + 1;
 }
 
+size_t etag_format_content(uint64_t hash, uint64_t size, char *out)
+{
+    return (size_t)snprintf(out, ETAG_MAX, "\"h%" PRIx64 "-%" PRIx64 "\"", hash, size);
+}
+
 size_t etag_format(int64_t seconds, uint32_t nanoseconds, uint64_t size, char *out)
 {
     return format("", seconds, nanoseconds, size, out);

@@ -81,6 +81,7 @@ static const struct row rows[] = {
     NUMBER("keepalive-requests", 0, limits.requests_max, 0, BYTES_MAX),
     {"server-name", 0, KIND_SERVER_NAME, 0, 0, 0},
     FIELD("nosniff", 0, KIND_SWITCH, site.head.nosniff),
+    FIELD("whole-system", 0, KIND_FLAG, whole_system),
     {"symlinks", 0, KIND_SYMLINKS, 0, 0, 0},
     FIELD("dotfiles", 0, KIND_SWITCH, site.dotfiles),
     {"cache-valid", 0, KIND_SECONDS, offsetof(struct options, site.valid_ms), 0, SECONDS_MAX},

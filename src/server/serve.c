@@ -1,7 +1,6 @@
 #include "server/serve.h"
 
 #include "base/log.h"
-#include "os/beneath.h"
 #include "os/limits.h"
 #include "os/net.h"
 #include "os/notify.h"
@@ -27,7 +26,7 @@ enum {
 struct server {
     const struct options *options;
     int signals;
-    int root;
+    struct source source;
     struct engine_settings settings;
     int *listeners; /* owned: of each acceptor in turn, one for each address */
     int listening;  /* addresses that have theirs */
@@ -109,12 +108,26 @@ static void close_listeners(struct server *server)
     server->listening = 0;
 }
 
-static int open_root(struct server *server)
+static bool is_whole_system(const struct source *source)
 {
-    server->root = beneath_root(server->options->directory);
-    if (server->root < 0)
-        log_errno(LOG_LEVEL_ERROR, "serve %s", server->options->directory);
-    return server->root < 0 ? -1 : 0;
+    const struct root *root = atomic_load(&source->path.root);
+    struct stat st;
+    return stat("/", &st) == 0 && st.st_dev == root->device && st.st_ino == root->inode;
+}
+
+/* Processes share no memory, in which one could tell another what has changed: each looks for itself. */
+static int open_source(struct server *server)
+{
+    const struct options *options = server->options;
+    if (source_open(&server->source, options->directory, options->site.valid_ms, !options->processes) < 0) {
+        log_errno(LOG_LEVEL_ERROR, "serve %s", options->directory);
+        return -1;
+    }
+    if (options->whole_system || !is_whole_system(&server->source))
+        return 0;
+    log_line(LOG_LEVEL_ERROR, "serve %s: that is every file of this machine; if it is meant, add --whole-system",
+             options->directory);
+    return -1;
 }
 
 /* What was asked for, and what this machine gives us. */
@@ -141,8 +154,7 @@ static void fill_settings(struct server *server)
         .site = options->site,
         .limits = options->limits,
     };
-    settings->site.root = server->root;
-    settings->site.asleep = beneath_may_sleep(server->root);
+    settings->site.source = &server->source;
     memcpy(settings->weights, options->weights, sizeof settings->weights);
     cpu_usable(&settings->cpus);
     cpu_reserve(&settings->cpus, options->reserve_cores);
@@ -180,7 +192,7 @@ static int start(struct server *server)
     }
     if (server->options->report != NULL && report_check(server->options->report) < 0)
         return -1;
-    if (open_root(server) < 0 || settle(server) < 0 || open_listeners(server) < 0)
+    if (open_source(server) < 0 || settle(server) < 0 || open_listeners(server) < 0)
         return -1;
     server->listening = 0; /* they are the engine's from here on */
     return engine_open(&server->engine, &server->settings, server->listeners, server->options->listeners);
@@ -251,13 +263,12 @@ static int stop(struct server *server, int status)
 
 int serve(const struct options *options)
 {
-    struct server server = {.options = options, .signals = -1, .root = -1};
+    struct server server = {.options = options, .signals = -1};
     int status = start(&server) < 0 ? 1 : stop(&server, run(&server));
     close_listeners(&server);
     free(server.listeners);
     if (server.signals >= 0)
         signals_close(server.signals);
-    if (server.root >= 0)
-        close(server.root);
+    source_close(&server.source);
     return status;
 }

@@ -240,6 +240,8 @@ static enum stage play(struct world *w)
 static void each_request_has_its_line_in_order(void **state)
 {
     struct world *w = *state;
+    sample_learn(&w->docroot, "/small.txt", &w->env.clock); /* so that nobody sleeps, and the clock stands still */
+    sample_learn(&w->docroot, "/large.bin", &w->env.clock);
     say(w, GET("/small.txt") "HEAD /small.txt HTTP/1.1\r\nHost: x\r\nUser-Agent: me\r\n\r\n" GET(
                "/large.bin") "no request\r\n\r\n");
     play(w);
@@ -258,10 +260,7 @@ static void each_request_has_its_line_in_order(void **state)
 /* The file is found and warm, so that the first call sends. */
 static void learn_large(struct world *w)
 {
-    struct entry *entry = entry_open(&(struct look){&w->sample.site, SLICE("/large.bin"), BENEATH_WAIT, &w->env.clock});
-    assert_non_null(entry);
-    entry->never_cold = true;
-    cache_insert(&w->docroot.cache, entry);
+    sample_learn(&w->docroot, "/large.bin", &w->env.clock)->never_cold = true;
 }
 
 static void a_reply_that_is_cut_off_is_logged_with_the_bytes_that_were_sent(void **state)

@@ -232,6 +232,26 @@ static void exactly_those_with_files_are_shed(void **state)
     cache_close(&cache);
 }
 
+static void all_go_when_it_is_cleared_and_it_goes_on(void **state)
+{
+    (void)state;
+    struct cache cache = open_cache(10, PLENTY, 10);
+    cache_clear(&cache);
+    for (int i = 0; i < 2; i++) {
+        run_script(&cache, "aBcDEf");
+        struct entry *held = entry_hold(cache_find(&cache, SLICE("/b")));
+        cache_clear(&cache);
+        expect_paths(&cache, "none", "");
+        assert_null(cache_find(&cache, SLICE("/a")));
+        assert_int_equal(cache.bytes, 0);
+        assert_int_equal(cache.files, 0);
+        assert_int_equal(cache.uses[0].entries + cache.uses[1].entries, 0);
+        assert_int_equal(held->references, 1); /* it is being sent */
+        entry_drop(held);
+    }
+    cache_close(&cache);
+}
+
 /* ---- variants: what they hold counts as their entry's */
 
 static struct entry *add_variant(struct entry *entry, enum coding coding, struct entry *variant)
@@ -551,6 +571,7 @@ int main(void)
         cmocka_unit_test(bytes_are_bounded),
         cmocka_unit_test(an_entry_in_use_survives_its_eviction),
         cmocka_unit_test(exactly_those_with_files_are_shed),
+        cmocka_unit_test(all_go_when_it_is_cleared_and_it_goes_on),
         cmocka_unit_test(open_files_of_variants_count),
         cmocka_unit_test(the_limit_on_open_files_is_one_on_those_of_variants),
         cmocka_unit_test(one_with_more_files_than_may_be_open_is_there_while_it_is_in_use),

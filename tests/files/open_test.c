@@ -31,6 +31,7 @@ static const struct tree_row files[] = {
 struct world {
     struct tree tree;
     struct site site;
+    struct root root;
 };
 
 static const struct clock now = {1000000, 2000000000};
@@ -40,22 +41,23 @@ static void open_world(struct world *world)
     char path[TREE_PATH_MAX];
     tree_open(&world->tree, files, sizeof files / sizeof *files);
     tree_path(&world->tree, "root", path);
-    world->site = (struct site){.root = beneath_root(path), .links = BENEATH_LINKS_INSIDE};
-    assert_true(world->site.root >= 0);
+    world->site = (struct site){.links = BENEATH_LINKS_INSIDE};
+    world->root = (struct root){.fd = beneath_root(path)};
+    assert_true(world->root.fd >= 0);
 }
 
 static void close_world(struct world *world)
 {
-    close(world->site.root);
+    close(world->root.fd);
     tree_close(&world->tree);
 }
 
 /* The status, and nothing is left open. */
-static int status_of(const struct site *site, const char *path, enum beneath_mode mode)
+static int status_of(const struct world *world, const char *path, enum beneath_mode mode)
 {
     int fd = -2;
     struct stat st;
-    int status = open_file(&(struct look){site, slice_of(path), mode, &now}, &fd, &st);
+    int status = open_file(&(struct look){&world->site, &world->root, slice_of(path), mode, &now, NULL}, &fd, &st);
     int error = errno;
     assert_true(status == 200 ? fd >= 0 : fd == -1);
     if (fd >= 0)
@@ -107,7 +109,7 @@ static void every_row_has_its_status(void **state)
     for (size_t i = 0; i < ROWS; i++) {
         world.site.links = rows[i].links;
         world.site.dotfiles = rows[i].dotfiles;
-        int status = status_of(&world.site, rows[i].path, BENEATH_WAIT);
+        int status = status_of(&world, rows[i].path, BENEATH_WAIT);
         if (status != rows[i].status)
             fail_msg("%s: %d, not %d", rows[i].sentence, status, rows[i].status);
     }
@@ -123,7 +125,7 @@ static void no_row_has_another_status_without_sleeping(void **state)
     for (size_t i = 0; i < ROWS; i++) {
         world.site.links = rows[i].links;
         world.site.dotfiles = rows[i].dotfiles;
-        int status = status_of(&world.site, rows[i].path, BENEATH_NOW);
+        int status = status_of(&world, rows[i].path, BENEATH_NOW);
         if (status != rows[i].status && (status != 0 || errno != EAGAIN))
             fail_msg("%s: %d, not %d", rows[i].sentence, status, rows[i].status);
     }
@@ -136,11 +138,11 @@ static void of_a_site_that_may_sleep_nothing_is_opened_without_sleeping(void **s
     (void)state;
     struct world world;
     open_world(&world);
-    world.site.asleep = true;
-    assert_int_equal(status_of(&world.site, "/file", BENEATH_WAIT), 200);
-    assert_int_equal(status_of(&world.site, "/file", BENEATH_NOW), 0);
+    world.root.asleep = true;
+    assert_int_equal(status_of(&world, "/file", BENEATH_WAIT), 200);
+    assert_int_equal(status_of(&world, "/file", BENEATH_NOW), 0);
     assert_int_equal(errno, EAGAIN);
-    assert_int_equal(status_of(&world.site, "/", BENEATH_NOW), 0);
+    assert_int_equal(status_of(&world, "/", BENEATH_NOW), 0);
     assert_int_equal(errno, EAGAIN);
     close_world(&world);
 }
@@ -150,9 +152,9 @@ static void what_is_hidden_is_known_without_sleeping(void **state)
     (void)state;
     struct world world;
     open_world(&world);
-    world.site.asleep = true;
-    assert_int_equal(status_of(&world.site, "/.hidden", BENEATH_NOW), 404);
-    assert_int_equal(status_of(&world.site, "/.git/", BENEATH_NOW), 404);
+    world.root.asleep = true;
+    assert_int_equal(status_of(&world, "/.hidden", BENEATH_NOW), 404);
+    assert_int_equal(status_of(&world, "/.git/", BENEATH_NOW), 404);
     close_world(&world);
 }
 

@@ -188,6 +188,7 @@ static const struct clock now = {7, 4000000000};
 struct world {
     struct tree tree;
     struct site site;
+    struct root root;
 };
 
 static void set_modified(const struct world *world, const char *relative, time_t seconds)
@@ -219,7 +220,7 @@ static int make_world(void **state)
     set_mode(world, "root/locked.js.gz", 0);
     set_mode(world, "root/locked.js.zst", 0200);
     tree_path(&world->tree, "root", path);
-    world->site.root = beneath_root(path);
+    world->root.fd = beneath_root(path);
     world->site.links = BENEATH_LINKS_INSIDE;
     *state = world;
     return chmod(world->tree.path, 0755);
@@ -228,7 +229,7 @@ static int make_world(void **state)
 static int end_world(void **state)
 {
     struct world *world = *state;
-    close(world->site.root);
+    close(world->root.fd);
     tree_close(&world->tree);
     free(world);
     return 0;
@@ -237,13 +238,13 @@ static int end_world(void **state)
 static int open_of(const struct world *world, const char *path, enum beneath_mode mode, struct sidecars *sidecars)
 {
     struct stat st;
-    const struct look look = {&world->site, slice_of(path), mode, &now};
-    const struct look patient = {&world->site, slice_of(path), BENEATH_WAIT, &now};
+    const struct look look = {&world->site, &world->root, slice_of(path), mode, &now, NULL};
+    const struct look patient = {&world->site, &world->root, slice_of(path), BENEATH_WAIT, &now, NULL};
     int fd;
     assert_int_equal(open_file(&patient, &fd, &st), 200);
     close(fd);
     struct identity identity = identity_of(&st);
-    return sidecars_open(&look, &identity, sidecars);
+    return sidecars_open(&look, &identity, SIDECARS_ALL, sidecars);
 }
 
 /* Those that are there, and whether each is what its descriptor leads to. */
@@ -316,17 +317,40 @@ static void each_is_open_under_its_own_coding(void **state)
 static void who_serves_is_told_by_the_identity_that_is_given(void **state)
 {
     const struct world *world = *state;
-    const struct look look = {&world->site, SLICE("/all.js"), BENEATH_WAIT, &now};
+    const struct look look = {&world->site, &world->root, SLICE("/all.js"), BENEATH_WAIT, &now, NULL};
     struct sidecars sidecars;
-    assert_int_equal(sidecars_open(&look, &(struct identity){.size = FILE_SIZE, .modified = {MADE, 0}}, &sidecars), 0);
+    assert_int_equal(
+        sidecars_open(&look, &(struct identity){.size = FILE_SIZE, .modified = {MADE, 0}}, SIDECARS_ALL, &sidecars), 0);
     assert_int_equal(set_of(&sidecars), GZIP | ZSTD | BR);
     sidecars_close(&sidecars);
-    assert_int_equal(sidecars_open(&look, &(struct identity){.size = FILE_SIZE, .modified = {MADE + 1, 0}}, &sidecars),
-                     0);
+    assert_int_equal(
+        sidecars_open(&look, &(struct identity){.size = FILE_SIZE, .modified = {MADE + 1, 0}}, SIDECARS_ALL, &sidecars),
+        0);
     assert_int_equal(set_of(&sidecars), NONE);
-    assert_int_equal(sidecars_open(&look, &(struct identity){.size = 3, .modified = {MADE, 0}}, &sidecars), 0);
+    assert_int_equal(
+        sidecars_open(&look, &(struct identity){.size = 3, .modified = {MADE, 0}}, SIDECARS_ALL, &sidecars), 0);
     assert_int_equal(set_of(&sidecars), BR);
     sidecars_close(&sidecars);
+}
+
+/* Each asked for costs an open: with descriptors for so many, no more are looked for. */
+static void those_that_nobody_wants_are_not_looked_for(void **state)
+{
+    const struct world *world = *state;
+    const struct look look = {&world->site, &world->root, SLICE("/all.js"), BENEATH_WAIT, &now, NULL};
+    const struct identity file = {.size = FILE_SIZE, .modified = {MADE, 0}};
+    for (uint32_t wanted = 0; wanted <= SIDECARS_ALL; wanted++) {
+        struct sidecars sidecars;
+        int some = (int)wanted & (GZIP | ZSTD | BR), free_fd = scarce_lowest_fd();
+        struct rlimit limit = scarce_files(__builtin_popcount((unsigned)some));
+        int failed = sidecars_open(&look, &file, wanted, &sidecars);
+        scarce_files_again(limit);
+        assert_int_equal(failed, 0);
+        assert_int_equal(set_of(&sidecars), some);
+        assert_int_equal(sidecars.some, some != NONE);
+        sidecars_close(&sidecars);
+        expect_none_open(&sidecars, free_fd);
+    }
 }
 
 static void a_file_whose_sidecars_have_names_too_long_has_none(void **state)
@@ -339,9 +363,10 @@ static void a_file_whose_sidecars_have_names_too_long_has_none(void **state)
     path[0] = '/';
     for (size_t i = 100; i < PATH_MAX; i += 100)
         path[i] = '/';
-    const struct look look = {&world->site, {path, PATH_MAX - 2}, BENEATH_WAIT, &now};
+    const struct look look = {&world->site, &world->root, {path, PATH_MAX - 2}, BENEATH_WAIT, &now, NULL};
     path[PATH_MAX - 2] = '\0';
-    assert_int_equal(sidecars_open(&look, &(struct identity){.size = FILE_SIZE, .modified = {MADE, 0}}, &sidecars), 0);
+    assert_int_equal(
+        sidecars_open(&look, &(struct identity){.size = FILE_SIZE, .modified = {MADE, 0}}, SIDECARS_ALL, &sidecars), 0);
     expect_none_open(&sidecars, free_fd);
 }
 
@@ -350,14 +375,14 @@ static void a_file_whose_sidecars_have_names_too_long_has_none(void **state)
 static void where_descriptors_do_not_suffice_for_all_none_stays_open(void **state)
 {
     const struct world *world = *state;
-    const struct look look = {&world->site, SLICE("/all.js"), BENEATH_WAIT, &now};
+    const struct look look = {&world->site, &world->root, SLICE("/all.js"), BENEATH_WAIT, &now, NULL};
     const struct identity file = {.size = FILE_SIZE, .modified = {MADE, 0}};
     for (int count = 0; count <= CODINGS - 1; count++) {
         struct sidecars sidecars;
         int free_fd = scarce_lowest_fd();
         struct rlimit limit = scarce_files(count);
         errno = 0;
-        int failed = sidecars_open(&look, &file, &sidecars), error = errno;
+        int failed = sidecars_open(&look, &file, SIDECARS_ALL, &sidecars), error = errno;
         scarce_files_again(limit);
         if (count < CODINGS - 1) {
             assert_int_equal(failed, -1);
@@ -381,11 +406,11 @@ struct hurry {
 static void *look_in_a_hurry(void *arg)
 {
     struct hurry *hurry = arg;
-    const struct look look = {&hurry->world->site, SLICE("/all.js"), BENEATH_NOW, &now};
+    const struct look look = {&hurry->world->site, &hurry->world->root, SLICE("/all.js"), BENEATH_NOW, &now, NULL};
     if (!refuse_call(SYS_openat2, EAGAIN))
         return NULL;
-    hurry->failed =
-        sidecars_open(&look, &(struct identity){.size = FILE_SIZE, .modified = {MADE, 0}}, &hurry->sidecars);
+    hurry->failed = sidecars_open(&look, &(struct identity){.size = FILE_SIZE, .modified = {MADE, 0}}, SIDECARS_ALL,
+                                  &hurry->sidecars);
     hurry->error = errno;
     return arg;
 }
@@ -464,6 +489,7 @@ int main(void)
         IN_A_WORLD(those_that_are_there_and_serve_are_open),
         IN_A_WORLD(each_is_open_under_its_own_coding),
         IN_A_WORLD(who_serves_is_told_by_the_identity_that_is_given),
+        IN_A_WORLD(those_that_nobody_wants_are_not_looked_for),
         IN_A_WORLD(a_file_whose_sidecars_have_names_too_long_has_none),
         IN_A_WORLD(where_descriptors_do_not_suffice_for_all_none_stays_open),
         IN_A_WORLD(what_would_sleep_is_no_sidecar_that_is_missing),

@@ -85,10 +85,9 @@ void rig_open(struct rig *rig, const struct rig_plan *plan, const struct tree *t
     int listeners[SETTINGS_WEIGHTS_MAX];
     *rig = (struct rig){.control = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
     need(rig->control >= 0, "eventfd");
-    rig->root = beneath_root(tree->path);
-    need(rig->root >= 0, "root");
+    need(source_open(&rig->source, tree->path, SITE_VALID_MS, !plan->processes) == 0, "source");
     rig_settle(&settings, plan);
-    settings.site = (struct site){.root = rig->root, .valid_ms = SITE_VALID_MS};
+    settings.site = (struct site){.source = &rig->source, .valid_ms = SITE_VALID_MS};
     open_listeners(rig, plan, tree, settings_acceptors(&settings), listeners);
     need(engine_open(&rig->engine, &settings, listeners, 1) == 0, "open");
     need(pthread_create(&rig->main, NULL, run_main, rig) == 0, "thread");
@@ -111,7 +110,7 @@ void rig_close(struct rig *rig)
     need(engine_stop(&rig->engine), "stop");
     engine_free(&rig->engine);
     close(rig->control);
-    close(rig->root);
+    source_close(&rig->source);
 }
 
 int rig_connect(struct rig *rig, int receive_buffer)

@@ -39,8 +39,8 @@ struct rig_plan {
 struct rig {
     struct engine engine;
     struct socket_address address;
-    int root;
-    int control; /* what the main thread watches besides */
+    struct source source; /* of the tree */
+    int control;          /* what the main thread watches besides */
     pthread_t main;
     bool runs;          /* `main` does */
     uint64_t connected; /* peers, so far */

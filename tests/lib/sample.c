@@ -1,13 +1,11 @@
 #include "lib/sample.h"
 
 #include "http/multipart.h"
-#include "os/beneath.h"
 #include "reply/page.h"
 
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 static const struct tree_row files[] = {
     {TREE_FILE, "secret", "secret", 0},
@@ -36,7 +34,7 @@ static void need(bool fine, const char *what)
     abort();
 }
 
-void sample_set_modified(const struct sample *sample, const char *relative, long seconds)
+void sample_date(const struct sample *sample, const char *relative, long seconds)
 {
     const struct timespec times[2] = {{.tv_sec = seconds}, {.tv_sec = seconds}};
     char path[TREE_PATH_MAX];
@@ -44,22 +42,37 @@ void sample_set_modified(const struct sample *sample, const char *relative, long
     need(utimensat(AT_FDCWD, path, times, AT_SYMLINK_NOFOLLOW) == 0, path);
 }
 
+void sample_set_modified(const struct sample *sample, const char *relative, long seconds)
+{
+    sample_date(sample, relative, seconds);
+    tree_settle();
+}
+
 void sample_open(struct sample *sample)
 {
-    char path[TREE_PATH_MAX];
     const size_t count = sizeof files / sizeof *files;
     tree_open(&sample->tree, files, count);
     for (size_t i = 0; i < count; i++)
-        sample_set_modified(sample, files[i].path, SAMPLE_MODIFIED);
-    tree_path(&sample->tree, "root", path);
-    sample->site = (struct site){.root = beneath_root(path), .head = {SLICE("shunt"), true}, .valid_ms = SITE_VALID_MS};
-    need(sample->site.root >= 0, path);
+        sample_date(sample, files[i].path, SAMPLE_MODIFIED);
+    tree_settle();
+    tree_path(&sample->tree, "root", sample->root);
+    need(source_open(&sample->source, sample->root, SITE_VALID_MS, true) == 0, sample->root);
+    sample->site = (struct site){.source = &sample->source, .head = {SLICE("shunt"), true}, .valid_ms = SITE_VALID_MS};
 }
 
 void sample_close(struct sample *sample)
 {
-    close(sample->site.root);
+    source_close(&sample->source);
     tree_close(&sample->tree);
+}
+
+struct entry *sample_learn(struct docroot *docroot, const char *path, const struct clock *now)
+{
+    struct entry *entry = NULL, *found = docroot_look_up(docroot, slice_of(path), now);
+    need(found != NULL, path);
+    need(docroot_find(docroot, slice_of(path), found, false, now, &entry) == DOCROOT_FOUND, path);
+    need(cache_find(&docroot->cache, slice_of(path)) == entry, path);
+    return entry;
 }
 
 static void put(struct buffer *out, struct slice bytes)

@@ -10,7 +10,7 @@
 #include "lib/tree.h"
 
 #include "base/buffer.h"
-#include "files/site.h"
+#include "files/docroot.h"
 
 enum {
     SAMPLE_MODIFIED = 784111777, /* SAMPLE_MODIFIED_DATE */
@@ -47,14 +47,22 @@ enum {
 
 struct sample {
     struct tree tree; /* what is served lies in its directory "root" */
-    struct site site; /* its root is from beneath_root(); every head says what a server's says by default */
+    char root[TREE_PATH_MAX];
+    struct source source; /* of that directory */
+    struct site site;     /* of that source; every head says what a server's says by default */
 };
 
 void sample_open(struct sample *sample);
 void sample_close(struct sample *sample);
 
-/* A file or directory of the site gets a time of its own. */
+/* A file or directory of the site gets a time of its own, which makes a file young; */
+void sample_date(const struct sample *sample, const char *relative, long seconds);
+
+/* and it isn't any more. */
 void sample_set_modified(const struct sample *sample, const char *relative, long seconds);
+
+/* What a path of the site is, looked up by who may sleep, and from now on in this docroot's cache. */
+struct entry *sample_learn(struct docroot *docroot, const char *path, const struct clock *now);
 
 /* A piece of what is expected. Either text, or bytes of a file that was made by size, or the end of a head and a page.
  */

@@ -1,5 +1,8 @@
 #include "lib/tree.h"
 
+#include "files/identity.h"
+#include "os/file_time.h"
+
 #include <errno.h>
 #include <ftw.h>
 #include <stdbool.h>
@@ -7,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 static void need(bool fine, const char *what, const char *on)
@@ -55,7 +59,17 @@ static void write_file(const char *path, const struct tree_row *row)
     need(fclose(stream) == 0, "write file", path);
 }
 
-void tree_add(const struct tree *tree, const struct tree_row *row)
+/* None has a later time than this, and no whole second: those are said to last longer. */
+void tree_settle(void)
+{
+    struct identity last = {.size = 0};
+    need(clock_gettime(CLOCK_REALTIME, &last.changed) == 0, "read", "the clock");
+    last.changed.tv_nsec |= 1;
+    while (identity_is_young(&last, file_time_now()))
+        nanosleep(&(struct timespec){.tv_nsec = 500000}, NULL);
+}
+
+void tree_make(const struct tree *tree, const struct tree_row *row)
 {
     char path[TREE_PATH_MAX];
     tree_path(tree, row->path, path);
@@ -76,6 +90,13 @@ void tree_add(const struct tree *tree, const struct tree_row *row)
     }
 }
 
+void tree_add(const struct tree *tree, const struct tree_row *row)
+{
+    tree_make(tree, row);
+    if (row->kind == TREE_FILE)
+        tree_settle();
+}
+
 void tree_open(struct tree *tree, const struct tree_row *rows, size_t count)
 {
     char made[TREE_PATH_MAX];
@@ -84,7 +105,8 @@ void tree_open(struct tree *tree, const struct tree_row *rows, size_t count)
     need(len < TREE_PATH_MAX && mkdtemp(made) != NULL, "make directory", made);
     need(realpath(made, tree->path) != NULL, "resolve", made);
     for (size_t i = 0; i < count; i++)
-        tree_add(tree, &rows[i]);
+        tree_make(tree, &rows[i]);
+    tree_settle();
 }
 
 static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)

@@ -28,11 +28,18 @@ struct tree {
     char path[TREE_PATH_MAX]; /* absolute, and free of links */
 };
 
-/* Makes a new directory under $TMPDIR, or /tmp, with the rows in it. */
+/* Makes a new directory under $TMPDIR, or /tmp, with the rows in it; none of its files is young then, see
+ * identity_is_young(). */
 void tree_open(struct tree *tree, const struct tree_row *rows, size_t count);
 
-/* Adds one row; a file that is there is replaced by a new one. */
+/* Adds one row; a file that is there is replaced by a new one. It is not young then. */
 void tree_add(const struct tree *tree, const struct tree_row *row);
+
+/* The same, at once: the file is young. */
+void tree_make(const struct tree *tree, const struct tree_row *row);
+
+/* Waits until no file is young that was changed before. */
+void tree_settle(void);
 
 /* The absolute path of something in it. */
 void tree_path(const struct tree *tree, const char *relative, char out[TREE_PATH_MAX]);

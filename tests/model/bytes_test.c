@@ -81,7 +81,7 @@ static const struct way {
     {"bodies in pieces, and cold parts in turns", 997, true, false, 0, 3, 8, ENTRY_BODY_MAX + 1, 7, true},
     {"one thread works at a time", 4000, true, true, 1, 4, 4, 300000, 0, false},
 };
-enum { WAYS = sizeof ways / sizeof *ways };
+enum { WAYS_TO_COUNT = sizeof ways / sizeof *ways };
 
 struct row {
     char name[NAME_MAX_LEN];
@@ -332,14 +332,14 @@ static int remove_files(void **state)
 
 int main(void)
 {
-    static struct row rows[SHAPES * WAYS];
-    static struct CMUnitTest tests[SHAPES * WAYS];
+    static struct row rows[SHAPES * WAYS_TO_COUNT];
+    static struct CMUnitTest tests[SHAPES * WAYS_TO_COUNT];
     signal(SIGPIPE, SIG_IGN); /* sendfile(2) has no flag for it, see os/sendfile.h */
     if (sleeper_open() < 0)
         return 1;
-    for (int i = 0; i < SHAPES * WAYS; i++) {
-        rows[i].shape = &shapes[i / WAYS];
-        rows[i].way = &ways[i % WAYS];
+    for (int i = 0; i < SHAPES * WAYS_TO_COUNT; i++) {
+        rows[i].shape = &shapes[i / WAYS_TO_COUNT];
+        rows[i].way = &ways[i % WAYS_TO_COUNT];
         snprintf(rows[i].name, NAME_MAX_LEN, "%s: %s", rows[i].shape->name, rows[i].way->sentence);
         tests[i] = (struct CMUnitTest){rows[i].name, every_byte_arrives_wherever_the_connection_changes_threads, NULL,
                                        NULL, &rows[i]};

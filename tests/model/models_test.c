@@ -364,7 +364,9 @@ static void readers_get_connections_by_their_weights_and_well_spread(void **stat
 
 struct idlers {
     struct tree tree;
+    struct source source;
     struct engine engine;
+    struct engine_shared shared;
     struct worker workers[2];
     int peers[3];
 };
@@ -389,12 +391,14 @@ static void open_idlers(struct idlers *w)
     tree_open(&w->tree, files, 1);
     make_places(&w->engine, &model_balanced, 2, -1);
     struct engine_settings *settings = &w->engine.settings;
-    settings->site.root = beneath_root(w->tree.path);
+    assert_int_equal(source_open(&w->source, w->tree.path, SITE_VALID_MS, true), 0);
+    settings->site = (struct site){.source = &w->source, .valid_ms = SITE_VALID_MS};
     settings->cache_entries = 64;
     settings->cache_bytes = 1 << 20;
     settings->limits = (struct conn_limits){.request = {REQUEST_LINE_MAX, REQUEST_HEAD_MAX, REQUEST_FIELDS_MAX},
                                             .turn_bytes = 1 << 21};
     w->engine.workers = w->workers;
+    w->engine.shared = &w->shared;
     assert_int_equal(conn_table_open(&w->engine.table, 256), 0);
     assert_int_equal(load_open(&w->engine.load, 256), 0);
     for (int i = 0; i < 2; i++) {
@@ -402,6 +406,8 @@ static void open_idlers(struct idlers *w)
         assert_int_equal(place_open(place, &settings->crews[0], place->id, 256), 0);
         assert_int_equal(worker_open(&w->workers[i], &w->engine, 0, i), 0);
     }
+    /* One who may sleep has been there: now all know the way. */
+    entry_drop(docroot_look_up(&w->workers[0].docroot, SLICE("/one"), &(struct clock){clock_now_ms(), time(NULL)}));
 }
 
 static void close_idlers(struct idlers *w)
@@ -418,7 +424,7 @@ static void close_idlers(struct idlers *w)
     load_close(&w->engine.load);
     conn_table_close(&w->engine.table);
     free_places(&w->engine);
-    close(w->engine.settings.site.root);
+    source_close(&w->source);
     tree_close(&w->tree);
 }
 

@@ -1,0 +1,218 @@
+#include "files/root.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { RENEW_TRIES = 16 }; /* for a path that is changed while it is looked at */
+
+/* ---- one directory */
+
+/* NULL with errno. */
+static struct root *new_root(const char *path)
+{
+    struct stat st;
+    struct root *root = malloc(sizeof *root);
+    int fd = root == NULL ? -1 : beneath_root(path);
+    if (fd < 0 || fstat(fd, &st) < 0) {
+        int error = errno;
+        if (fd >= 0)
+            close(fd);
+        free(root);
+        errno = error;
+        return NULL;
+    }
+    *root = (struct root){
+        .fd = fd,
+        .asleep = beneath_may_sleep(fd),
+        .device = st.st_dev,
+        .inode = st.st_ino,
+    };
+    atomic_init(&root->references, 1);
+    return root;
+}
+
+void root_drop(struct root *root)
+{
+    if (root == NULL || atomic_fetch_sub_explicit(&root->references, 1, memory_order_acq_rel) != 1)
+        return;
+    close(root->fd);
+    free(root);
+}
+
+static bool is_same(const struct root *a, const struct root *b)
+{
+    return a->device == b->device && a->inode == b->inode;
+}
+
+/* ---- the path to it */
+
+/* One walk along it. */
+struct tracing {
+    struct changes *changes;
+    struct trail *trail;
+};
+
+static void pass(void *context, int directory, const char *name, bool last)
+{
+    const struct tracing *tracing = context;
+    int number = changes_note_directory(tracing->changes, tracing->trail, directory, WATCH_NAMES);
+    (void)last;
+    if (number >= 0)
+        changes_note_name(tracing->changes, tracing->trail, number, slice_of(name));
+}
+
+/* The directory that a walk arrives at, or -1 with errno. */
+static int walk(const struct root_path *path, struct trail *trail)
+{
+    struct tracing tracing = {path->changes, trail};
+    const char *ahead = path->path + strspn(path->path, "/");
+    int start = open(ahead == path->path ? "." : "/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (start < 0)
+        return -1;
+    int fd = beneath_trace(start, ahead, BENEATH_LINKS_ALL, &(struct beneath_visitor){pass, &tracing});
+    int error = errno;
+    close(start);
+    errno = error;
+    return fd;
+}
+
+/* Whether a walk that arrived at `fd`, or failed with `error`, passed all that led to the root. It may be unable to
+ * read what it arrives at, which doesn't matter; or arrive elsewhere, as it follows no magic links. */
+static bool has_passed_all(int fd, int error, const struct root *root)
+{
+    struct stat st;
+    if (root == NULL)
+        return true;
+    if (fd < 0)
+        return error == EACCES;
+    return fstat(fd, &st) == 0 && st.st_dev == root->device && st.st_ino == root->inode;
+}
+
+/* Takes over what was found out, unless it was changed meanwhile; and `root`, NULL where the path leads nowhere. */
+static void settle(struct root_path *path, struct root *root, const struct trail *trail, uint32_t epoch,
+                   uint64_t now_ms)
+{
+    pthread_mutex_lock(&path->lock);
+    struct root *before = atomic_load(&path->root);
+    if (trail->blind || changes_spare(path->changes, trail->marks, trail->count)) {
+        if (root != NULL && (before == NULL || !is_same(root, before))) {
+            root->number = before == NULL ? 1 : before->number + 1;
+            atomic_store(&path->root, root); /* before the epoch, with which others believe what they see here */
+            root = before;
+        }
+        path->trail = *trail;
+        atomic_store(&path->blind, trail->blind);
+        atomic_store(&path->epoch, epoch);
+        atomic_store(&path->checked_ms, now_ms);
+    }
+    pthread_mutex_unlock(&path->lock);
+    root_drop(root);
+}
+
+/* Finds out where the path leads. 0, or -1 with errno: nowhere. */
+static int renew(struct root_path *path, uint64_t now_ms)
+{
+    struct trail trail = {.blind = !changes_are_told(path->changes)};
+    uint32_t epoch = changes_epoch(path->changes);
+    int walked = trail.blind ? -1 : walk(path, &trail), walk_error = errno;
+    struct root *root = new_root(path->path);
+    int error = errno, failed = root == NULL ? -1 : 0;
+    trail.blind = trail.blind || !has_passed_all(walked, walk_error, root);
+    if (walked >= 0)
+        close(walked);
+    settle(path, root, &trail, epoch, now_ms);
+    errno = error;
+    return failed;
+}
+
+int root_path_open(struct root_path *path, const char *directory, struct changes *changes, uint32_t valid_ms)
+{
+    *path = (struct root_path){.path = directory, .valid_ms = valid_ms, .changes = changes};
+    pthread_mutex_init(&path->lock, NULL);
+    for (int tries = 0; tries < RENEW_TRIES && atomic_load(&path->root) == NULL; tries++)
+        if (renew(path, clock_now_ms()) < 0)
+            return -1;
+    errno = EAGAIN;
+    return atomic_load(&path->root) == NULL ? -1 : 0;
+}
+
+void root_path_close(struct root_path *path)
+{
+    root_drop(atomic_exchange(&path->root, NULL));
+}
+
+/* ---- the directory to be served now */
+
+/* Whether nothing was told of the path since the epoch in which it was settled. */
+static bool is_untouched(struct root_path *path, uint32_t epoch)
+{
+    if (epoch == atomic_load(&path->epoch))
+        return true;
+    pthread_mutex_lock(&path->lock);
+    bool untouched = changes_spare(path->changes, path->trail.marks, path->trail.count);
+    if (untouched)
+        atomic_store(&path->epoch, epoch);
+    pthread_mutex_unlock(&path->lock);
+    return untouched;
+}
+
+/* Where it leads nowhere, what it led to goes on being served. */
+static bool leads_to(const struct root_path *path, const struct root *root)
+{
+    int leads = beneath_still_leads(path->path, root->device, root->inode);
+    return leads == 1 || (leads < 0 && errno != EAGAIN);
+}
+
+static bool is_due(const struct root_path *path, uint64_t now_ms)
+{
+    uint64_t checked_ms = atomic_load(&path->checked_ms);
+    return (now_ms > checked_ms ? now_ms - checked_ms : 0) >= path->valid_ms;
+}
+
+bool root_is_current(struct root_path *path, const struct root *root, const struct clock *now)
+{
+    uint32_t epoch = changes_epoch(path->changes);
+    if (root == NULL)
+        return false;
+    if (atomic_load(&path->blind))
+        return leads_to(path, root);
+    if (!is_untouched(path, epoch) || root != atomic_load(&path->root)) /* in this order: see settle() */
+        return false;
+    if (!is_due(path, now->now_ms))
+        return true;
+    if (!leads_to(path, root))
+        return false;
+    atomic_store(&path->checked_ms, now->now_ms);
+    return true;
+}
+
+static struct root *hold(struct root_path *path)
+{
+    pthread_mutex_lock(&path->lock);
+    struct root *root = atomic_load(&path->root);
+    atomic_fetch_add_explicit(&root->references, 1, memory_order_relaxed);
+    pthread_mutex_unlock(&path->lock);
+    return root;
+}
+
+struct root *root_take_now(struct root_path *path, const struct clock *now)
+{
+    struct root *root = hold(path);
+    if (root_is_current(path, root, now))
+        return root;
+    root_drop(root);
+    return NULL;
+}
+
+struct root *root_take(struct root_path *path, const struct clock *now)
+{
+    struct root *root = root_take_now(path, now);
+    for (int tries = 0; tries < RENEW_TRIES && root == NULL; tries++) {
+        renew(path, now->now_ms);
+        root = root_take_now(path, now);
+    }
+    return root != NULL ? root : hold(path);
+}
