@@ -80,8 +80,9 @@ struct conn {
     uint32_t requests; /* answered */
     struct entry *found;
 
-    struct span rest;  /* follows `out`: what is to be sent from a file, or from memory that is shared */
-    uint64_t hot_upto; /* its file is in the page cache up to this offset, as far as we know */
+    struct span rest;     /* follows `out`: what is to be sent from a file, or from memory that is shared */
+    uint64_t hot_upto;    /* its file is in the page cache up to this offset, as far as we know; */
+    struct buffer window; /* or is elsewhere, and these are its next bytes */
     struct conn_record *record;
 };
 

@@ -20,6 +20,7 @@ void conn_fini(struct conn *c, struct conn_env *env)
     record_end(env, c, span_left(&c->rest));
     buffer_fini(&c->in);
     buffer_fini(&c->out);
+    buffer_fini(&c->window);
     entry_drop(c->found);
     span_drop(&c->rest);
     c->found = NULL;

@@ -30,6 +30,7 @@ void conn_finish_reply(struct conn *c, struct conn_env *env)
 {
     record_end(env, c, 0);
     span_drop(&c->rest);
+    buffer_fini(&c->window);
 }
 
 enum stage conn_end(struct conn *c, struct conn_env *env, const struct conn_turn *turn)

@@ -119,6 +119,7 @@ static const struct row {
     uint32_t turn_bytes; /* 0: TURN */
     uint32_t requests_max;
     bool cold, refused;
+    bool elsewhere; /* the files are a network's */
     bool cut_short; /* the peer got less than that, and nothing else */
     bool later;     /* another thread sends what this one answers */
 } rows[] = {
@@ -583,6 +584,39 @@ static const struct row {
      .turn_bytes = 65536,
      .cold = true,
      .cut_short = true},
+    {"of a file elsewhere one window after the other is read, and nothing is sent that wasn't",
+     {SAY(GET("/large.bin")), EXPECT(READS, STAGE_BLOCK, PHASE_BLOCKED), EXPECT(BLOCKS, STAGE_WRITE, PHASE_REPLY),
+      EXPECT(WRITES, STAGE_WRITE, PHASE_REPLY), DO(TAKES), EXPECT(WRITES, STAGE_BLOCK, PHASE_BLOCKED),
+      EXPECT(BLOCKS, STAGE_WRITE, PHASE_REPLY), EXPECT(GOES_ON, STAGE_READ, PHASE_RETURNED)},
+     .got = {LARGE},
+     .turn_bytes = 200000,
+     .elsewhere = true},
+    {"a file elsewhere and turns of odd length",
+     {SAY(GET("/large.bin") GET("/small.txt")), EXPECT_PENDING(READS, STAGE_BLOCK, PHASE_BLOCKED),
+      EXPECT_PENDING(GOES_ON, STAGE_READ, PHASE_REPLY), EXPECT(READS, STAGE_READ, PHASE_IDLE)},
+     .got = {LARGE, {.text = SAMPLE_SMALL}},
+     .turn_bytes = 99991,
+     .elsewhere = true},
+    {"what was read of a file elsewhere is sent without a look at it",
+     {SAY(GET("/large.bin")), EXPECT(READS, STAGE_BLOCK, PHASE_BLOCKED), EXPECT(BLOCKS, STAGE_WRITE, PHASE_REPLY),
+      DO(SHRINKS), EXPECT(WRITES, STAGE_WRITE, PHASE_REPLY), EXPECT(WRITES, STAGE_WRITE, PHASE_REPLY),
+      EXPECT(WRITES, STAGE_WRITE, PHASE_REPLY), CLOSED(GOES_ON)},
+     .got = {LARGE},
+     .turn_bytes = 50000,
+     .cut_short = true,
+     .elsewhere = true},
+    {"two parts of a file elsewhere",
+     {SAY(GET_LARGE_PARTS GET("/small.txt")), EXPECT_PENDING(READS, STAGE_BLOCK, PHASE_BLOCKED),
+      EXPECT_PENDING(GOES_ON, STAGE_READ, PHASE_REPLY), EXPECT(READS, STAGE_READ, PHASE_IDLE)},
+     .got = {LARGE_PARTS, {.text = SAMPLE_SMALL}},
+     .elsewhere = true},
+    {"a peer goes in the middle of a file elsewhere",
+     {SAY(GET("/large.bin")), EXPECT(READS, STAGE_BLOCK, PHASE_BLOCKED), EXPECT(BLOCKS, STAGE_WRITE, PHASE_REPLY),
+      EXPECT(WRITES, STAGE_WRITE, PHASE_REPLY), DO(LEAVES), CLOSED(WRITES)},
+     .got = {LARGE},
+     .turn_bytes = 65536,
+     .cut_short = true,
+     .elsewhere = true},
     {"the last reply is a cold file",
      {SAY(GET_AND_CLOSE("/large.bin")), EXPECT(READS, STAGE_BLOCK, PHASE_BLOCKED),
       EXPECT(GOES_ON, STAGE_READ, PHASE_LINGER), DO(ENDS), CLOSED(READS)},
@@ -626,6 +660,12 @@ static const struct row {
      .got =
          {{.text = SAMPLE_MIDDLE_HEAD}, SAMPLE_BODY(0, SAMPLE_MIDDLE), {.text = SAMPLE_SMALL}, {.text = SAMPLE_SMALL}},
      .later = true},
+    {"gathered, a file elsewhere",
+     {SAY(GET("/large.bin")), EXPECT(READS, STAGE_WRITE, PHASE_REPLY), EXPECT(WRITES, STAGE_BLOCK, PHASE_BLOCKED),
+      EXPECT(BLOCKS, STAGE_WRITE, PHASE_REPLY), EXPECT(GOES_ON, STAGE_READ, PHASE_RETURNED)},
+     .got = {LARGE},
+     .later = true,
+     .elsewhere = true},
     {"gathered, a cold file",
      {SAY(GET("/large.bin")), EXPECT(READS, STAGE_WRITE, PHASE_REPLY), EXPECT(WRITES, STAGE_BLOCK, PHASE_BLOCKED),
       EXPECT(GOES_ON, STAGE_READ, PHASE_RETURNED)},
@@ -710,15 +750,13 @@ static void stop_clock(struct world *w)
 }
 
 /* What the rows ask for is in the cache, and hot, so that they are the same on every file system. */
-static void fill_cache(struct world *w)
+static void fill_cache(struct world *w, bool elsewhere)
 {
     static const char *const paths[] = {"/small.txt", "/empty.txt", "/middle.bin", "/large.bin", "/missing"};
     for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
-        struct entry *entry =
-            entry_open(&(struct look){&w->sample.site, slice_of(paths[i]), BENEATH_WAIT, &w->env.clock});
-        assert_non_null(entry);
-        entry->never_cold = true;
-        cache_insert(&w->docroot.cache, entry);
+        struct entry *entry = sample_learn(&w->docroot, paths[i], &w->env.clock);
+        entry->never_cold = !elsewhere;
+        entry->elsewhere = elsewhere && entry->fd >= 0;
     }
 }
 
@@ -742,7 +780,7 @@ static void open_world(struct world *w, const struct row *row)
     w->docroot.assume_cold = false; /* rows are about cold bodies; what is cold before that has a test of its own */
     w->env.sends_later = row->later;
     stop_clock(w);
-    fill_cache(w);
+    fill_cache(w, row->elsewhere);
 }
 
 static void close_world(struct world *w)
@@ -905,10 +943,11 @@ static void expect_step(const struct world *w, const struct row *row, const stru
     assert_int_equal(conn_patience(c, &w->limits), row->refused ? CONN_REFUSED_MS : expected_patience(step->phase));
     if (c->phase != phase_before && !w->env.rearm)
         fail_msg("%s: step %ld: its new phase has an old deadline", row->name, n);
-    if (waits_for_a_request(c) &&
-        (c->in.bytes != NULL || c->out.bytes != NULL || c->rest.entry != NULL || c->found != NULL))
-        fail_msg("%s: step %ld: it waits, and holds memory: in %p, out %p, body %p, found %p", row->name, n,
-                 (void *)c->in.bytes, (void *)c->out.bytes, (void *)c->rest.entry, (void *)c->found);
+    if (waits_for_a_request(c) && (c->in.bytes != NULL || c->out.bytes != NULL || c->window.bytes != NULL ||
+                                   c->rest.entry != NULL || c->found != NULL))
+        fail_msg("%s: step %ld: it waits, and holds memory: in %p, out %p, window %p, body %p, found %p", row->name, n,
+                 (void *)c->in.bytes, (void *)c->out.bytes, (void *)c->window.bytes, (void *)c->rest.entry,
+                 (void *)c->found);
 }
 
 static void expect_got(struct world *w, const struct row *row)
