@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include <cmocka.h>
 
@@ -156,6 +157,104 @@ static void every_byte_survives_encoding_and_decoding(void **state)
     assert_same_again((struct slice){path, len});
 }
 
+/* ---- any path, and other ways to spell it */
+
+enum { SPELLINGS = 20000, SEGMENTS_MAX = 5, SEGMENT_MAX = 6 };
+
+/* A path as it was meant, and as it was spelt. */
+struct spelling {
+    char meant[ROOM], spelt[ROOM];
+    size_t meant_len, spelt_len;
+    unsigned seed;
+};
+
+static int pick(struct spelling *spelling, int count)
+{
+    return rand_r(&spelling->seed) % count;
+}
+
+static void spell(struct spelling *spelling, const char *text)
+{
+    size_t len = strlen(text);
+    memcpy(spelling->spelt + spelling->spelt_len, text, len);
+    spelling->spelt_len += len;
+}
+
+/* One byte of a name, plain where it can be, or as three. */
+static void spell_byte(struct spelling *spelling, char byte)
+{
+    char encoded[4];
+    snprintf(encoded, sizeof encoded, pick(spelling, 2) == 0 ? "%%%02x" : "%%%02X", (unsigned char)byte);
+    if (byte == '%' || pick(spelling, 3) == 0)
+        spell(spelling, encoded);
+    else
+        spelling->spelt[spelling->spelt_len++] = byte;
+    spelling->meant[spelling->meant_len++] = byte;
+}
+
+/* A slash, or what comes to the same. */
+static void spell_slash(struct spelling *spelling)
+{
+    static const char *const slashes[] = {"/", "/", "/", "//", "/./", "/%2e//", "/x/../", "/.git/%2E./"};
+    spelling->meant[spelling->meant_len++] = '/';
+    spell(spelling, slashes[pick(spelling, sizeof slashes / sizeof *slashes)]);
+}
+
+/* A segment made of bytes that mean something to somebody; one that would be all dots ends in a letter. */
+static void spell_segment(struct spelling *spelling)
+{
+    static const char bytes[] = "abAB.%25efEF?#\\+; \n\r\x7f\xc0\xae\xff";
+    int len = 1 + pick(spelling, SEGMENT_MAX);
+    bool dots = true;
+    for (int i = 0; i < len; i++) {
+        char byte = bytes[pick(spelling, sizeof bytes - 1)];
+        if (i == len - 1 && dots && byte == '.')
+            byte = 'a';
+        dots = dots && byte == '.';
+        spell_byte(spelling, byte);
+    }
+}
+
+static void spell_path(struct spelling *spelling)
+{
+    int segments = pick(spelling, SEGMENTS_MAX);
+    spelling->meant_len = spelling->spelt_len = 0;
+    spell_slash(spelling);
+    for (int i = 0; i < segments; i++) {
+        spell_segment(spelling);
+        if (i < segments - 1 || pick(spelling, 2) == 0)
+            spell_slash(spelling);
+    }
+}
+
+static void however_a_path_is_spelt_it_has_one_name(void **state)
+{
+    (void)state;
+    struct spelling spelling = {.seed = 1};
+    for (int i = 0; i < SPELLINGS; i++) {
+        spell_path(&spelling);
+        struct slice meant = {spelling.meant, spelling.meant_len};
+        assert_normal((struct slice){spelling.spelt, spelling.spelt_len}, 0, meant);
+        assert_same_again(meant);
+    }
+}
+
+static void a_name_without_a_percent_sign_is_its_own_name(void **state)
+{
+    (void)state;
+    struct spelling spelling = {.seed = 2};
+    int alike = 0;
+    for (int i = 0; i < SPELLINGS; i++) {
+        spell_path(&spelling);
+        struct slice meant = {spelling.meant, spelling.meant_len};
+        if (memchr(meant.at, '%', meant.len) != NULL)
+            continue;
+        assert_normal(meant, 0, meant);
+        alike++;
+    }
+    assert_in_range(alike, SPELLINGS / 20, SPELLINGS);
+}
+
 enum { ROWS = sizeof rows / sizeof *rows, HIDDENS = sizeof hiddens / sizeof *hiddens };
 
 int main(void)
@@ -168,6 +267,8 @@ int main(void)
     const struct CMUnitTest told[] = {
         cmocka_unit_test(every_byte_is_encoded_unless_a_path_may_hold_it),
         cmocka_unit_test(every_byte_survives_encoding_and_decoding),
+        cmocka_unit_test(however_a_path_is_spelt_it_has_one_name),
+        cmocka_unit_test(a_name_without_a_percent_sign_is_its_own_name),
     };
     return cmocka_run_group_tests(played, NULL, NULL) + cmocka_run_group_tests(hidden, NULL, NULL) +
            cmocka_run_group_tests(told, NULL, NULL);

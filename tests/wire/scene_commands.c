@@ -40,6 +40,8 @@ static const struct command wrong[] = {
     {"a directory that isn't there", {"@/missing-directory"}, 1, "*missing-directory*No such*"},
     {"a directory that is a file", {"@/hello.txt"}, 1, "*hello.txt*Not a directory*"},
     {"a directory that it may not read", {"--listen", "0", "@/closed"}, 1, "*closed*Permission*"},
+    {"every file of the machine", {"--listen", "0", "/"}, 1, "*serve /:*--whole-system*"},
+    {"every file of the machine, by another name", {"--listen", "0", "/proc/self/root/."}, 1, "*--whole-system*"},
     {"a log in a directory that isn't there",
      {"--listen", "0", "--access-log", "@/missing-directory/log", "@"},
      1,
@@ -196,12 +198,23 @@ static const char *odd_directories(struct stage *stage)
     return stage_finish(stage);
 }
 
+static const char *whole_system(struct stage *stage)
+{
+    const char *problem =
+        stage_start_with(stage, &(struct server_setup){.options = OPTIONS("--whole-system"), .root = "/"});
+    if (problem)
+        return problem;
+    EXPECT(stage_get(stage, "/etc/passwd") == 200, "what was asked for isn't served");
+    return stage_finish(stage);
+}
+
 const struct scene scenes_of_commands[] = {
     {"mistakes are told in one line that names them", mistakes},
     {"-V prints the version", version},
     {"-h tells of every option", help},
     {"-q says nothing", quiet},
     {"options may stand behind the directory, and be written together", options_behind_the_directory},
+    {"who insists may serve the whole system", whole_system},
     {"directories may be spelt in odd ways", odd_directories},
     {0},
 };

@@ -211,15 +211,14 @@ static bool any_running(const struct running *all)
 
 int main(int argc, char **argv)
 {
-    static const struct scene *const tables[] = {scenes_of_stopping, scenes_of_limits,    scenes_of_files,
-                                                 scenes_of_streams,  scenes_of_listening, scenes_of_logging,
-                                                 scenes_of_commands, scenes_of_tails,     scenes_of_the_stuck,
-                                                 scenes_of_overload, scenes_of_ranges,    scenes_of_heads};
+    static const struct scene *const tables[] = {
+        scenes_of_stopping, scenes_of_limits,   scenes_of_files, scenes_of_streams,   scenes_of_listening,
+        scenes_of_logging,  scenes_of_commands, scenes_of_tails, scenes_of_the_stuck, scenes_of_overload,
+        scenes_of_ranges,   scenes_of_heads,    scenes_of_paths, scenes_of_changes,   scenes_of_refusals};
     /* These name their models themselves: they are played where nobody asks for another. */
-    static const struct scene *const tables_of_models[] = {scenes_of_models,       scenes_of_reports,
-                                                           scenes_of_the_balanced, scenes_of_the_forked,
-                                                           scenes_of_disks,        scenes_of_sockets,
-                                                           scenes_of_packing};
+    static const struct scene *const tables_of_models[] = {
+        scenes_of_models, scenes_of_reports, scenes_of_the_balanced, scenes_of_the_forked,
+        scenes_of_disks,  scenes_of_sockets, scenes_of_packing};
     struct running all[AT_ONCE] = {0};
     struct tally tally = {0};
     const char *only = NULL;
