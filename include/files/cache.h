@@ -1,8 +1,9 @@
 /*
  * cache: a worker's own table of entries by normalised path. One thread uses it, so it has no lock.
  *
- * It is bounded in entries, bytes and open files; the least recently used goes first. Failures are values like others:
- * a path that isn't there is remembered too. How long an entry may be believed is the docroot's affair (checked_ms).
+ * It is bounded in entries, bytes and open files; who came long ago and wasn't asked for since goes first (second
+ * chance, or CLOCK: Corbato, "A paging experiment with the Multics system", 1968). Failures are values like others: a
+ * path that isn't there is remembered too. How long an entry may be believed is the docroot's affair (checked_ms).
  *
  * At its door stands a guess of which paths were asked for before: eight bytes for each place, each a piece of the hash
  * of the last path that came by. A path that is asked for once, and never again, is not worth the memory that keeping
@@ -20,7 +21,7 @@ struct cache_limits {
     uint32_t files;   /* open descriptors */
 };
 
-/* Entries in the order of their last use. */
+/* Entries in the order in which they came, or were last given another chance. */
 struct cache_uses {
     struct entry *newest, *oldest;
     uint32_t entries;
@@ -37,7 +38,7 @@ struct cache {
     struct cache_uses uses[2]; /* [1]: those that hold an open file */
     uint64_t bytes;
     uint32_t files; /* open */
-    uint64_t clock; /* counts uses, so that the ages of two entries can be compared */
+    uint64_t clock; /* counts turns, so that the ages of two entries can be compared */
 };
 
 /* An empty cache. 0, or -1 with errno. */
@@ -46,7 +47,7 @@ int cache_open(struct cache *cache, const struct cache_limits *limits);
 /* Drops all entries and gives the memory back. Safe on a zeroed cache. */
 void cache_close(struct cache *cache);
 
-/* The entry of this path, now the most recently used one, or NULL. The reference stays the cache's. */
+/* The entry of this path, or NULL. The reference stays the cache's. */
 struct entry *cache_find(struct cache *cache, struct slice path);
 
 /* Whether this path is worth a place: it was asked for before, as far as is remembered. Remembers it. */

@@ -24,6 +24,7 @@
 enum {
     CHANGES_COUNTERS = 65536, /* a power of two */
     CHANGES_WATCHED = 16384,  /* directories at once, of those that the user may watch in all; the oldest goes first */
+    CHANGES_RETRY_MS = 10000, /* after so long it is tried again to watch what couldn't be watched */
     TRAIL_MAX = 64,           /* marks */
 };
 
@@ -64,8 +65,8 @@ static inline bool changes_are_told(const struct changes *changes)
 }
 
 /* Takes in what was told by now. By any thread, after it has received requests; one system call, if there is nothing.
- * `bell`: the thread's own, or -1. */
-void changes_look(struct changes *changes, int bell);
+ */
+void changes_catch_up(struct changes *changes);
 
 /* While this is the same, all trails that held still hold. */
 static inline uint32_t changes_epoch(const struct changes *changes)

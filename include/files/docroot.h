@@ -13,7 +13,6 @@
 
 struct docroot {
     const struct site *site;
-    int bell;          /* rings when there are changes; -1: we have to ask */
     struct root *root; /* the directory that all of the cache was found in; a reference, NULL at first */
     struct cache cache;
     struct entry *passing; /* the last entry found, where the cache doesn't keep it */
@@ -29,15 +28,11 @@ enum docroot_outcome {
 /* 0, or -1 with errno. `limits`: NULL for a thread that only ever looks up. */
 int docroot_open(struct docroot *docroot, const struct site *site, const struct cache_limits *limits);
 
-/* For a thread that receives requests all the time: a descriptor spares it some of what docroot_look() costs. Best
- * effort. */
-void docroot_listen(struct docroot *docroot);
-
 /* Drops the cache. Safe on a docroot that was never opened, but zeroed. */
 void docroot_close(struct docroot *docroot);
 
 /* Takes in what was changed until now. Whoever has received requests calls it before he answers any. */
-void docroot_look(const struct docroot *docroot);
+void docroot_catch_up(const struct docroot *docroot);
 
 /*
  * What `path` is (normalised, NUL-ended): from the cache while nothing is told of changes, and a second has not passed;

@@ -24,9 +24,24 @@ enum {
 };
 
 struct entry {
-    /* What each request looks at comes first, so that it lies in few cache lines. */
-    const char *path; /* NUL-ended; behind the entry, in the same piece of memory */
-    uint32_t path_len;
+    int fd;              /* the open file of a body that isn't in memory, else -1 */
+    bool never_cold;     /* it lies in a file system that is memory */
+    bool elsewhere;      /* it lies in one whose every answer may be slow, whatever is in memory: see hot_fetch() */
+    bool young;          /* its file, or a variant's, may have changed since it was read: good for one answer */
+    uint32_t mark_count; /* what it depends on: */
+    struct mark *marks;  /* owned */
+    uint64_t root;       /* number of the directory that it was looked for in */
+    struct identity identity;
+    enum coding coding;              /* of the body */
+    struct entry *variants[CODINGS]; /* references, or NULL; none of CODING_IDENTITY, which is the entry itself */
+    struct slice type;               /* static text */
+    struct slice location; /* static text: the name, within its directory, of a file that was not asked for by it */
+    struct validators validators; /* the tag points into `tag` */
+    char tag[ETAG_MAX];
+
+    _Atomic uint32_t references;
+
+    /* What each request looks at comes last, beside the path, so that it lies in few cache lines. */
     int status;        /* 200; 301: a directory asked for without its slash; 403, 404, 500: why there is nothing */
     char *image;       /* the head of a plain 200, and behind it the body where that is in memory; owned */
     uint64_t size;     /* of the body, in bytes */
@@ -35,31 +50,19 @@ struct entry {
     bool varies;       /* there are variants: of this one, or this is one */
     bool blind;        /* it depends on more than `marks`, of which nothing is told */
 
-    /* Its cache's, touched by the cache's thread only. */
-    bool unsure;         /* whether there are variants couldn't be told without sleeping */
-    uint32_t epoch;      /* as of when its marks are known to stand, see changes_epoch() */
-    uint64_t checked_ms; /* when the file was last looked at, */
-    uint64_t asked_ms;   /* and when somebody who may sleep was last asked to */
-    struct entry *chain, *older, *newer;
-    uint64_t hash, used;
-    uint64_t hot_ms, hot_upto; /* when the file's first hot_upto bytes were last known to be in the page cache */
-
-    _Atomic uint32_t references;
-
-    int fd;                /* the open file of a body that isn't in memory, else -1 */
-    bool never_cold;       /* it lies in a file system that is memory */
-    bool elsewhere;        /* it lies in one whose every answer may be slow, whatever is in memory: see hot_fetch() */
-    bool young;            /* its file, or a variant's, may have changed since it was read: good for one answer */
-    uint32_t mark_count;   /* what it depends on: */
-    struct mark *marks;    /* owned */
-    uint64_t root;         /* number of the directory that it was looked for in */
-    struct identity identity;
-    enum coding coding;              /* of the body */
-    struct entry *variants[CODINGS]; /* references, or NULL; none of CODING_IDENTITY, which is the entry itself */
-    struct slice type;               /* static text */
-    struct slice location; /* static text: the name, within its directory, of a file that was not asked for by it */
-    struct validators validators; /* the tag points into `tag` */
-    char tag[ETAG_MAX];
+    /* Once it is made, touched by its cache's thread only. */
+    bool unsure;                 /* whether there are variants couldn't be told without sleeping */
+    uint64_t hot_ms, hot_upto;   /* when the file's first hot_upto bytes were last known to be in the page cache */
+    uint64_t checked_ms;         /* when the file was last looked at */
+    uint32_t epoch;              /* as of when its marks are known to stand, see changes_epoch() */
+    bool asked;                  /* somebody who may sleep looks at the file now */
+    bool used;                   /* it was found since its cache last gave it a chance */
+    struct entry *older, *newer; /* in the order of their turns */
+    uint64_t turn;
+    uint64_t hash;
+    struct entry *chain;
+    uint32_t path_len;
+    char path[]; /* NUL-ended */
 };
 
 /* Finds out what look->path is: a file that is there for all to read, or why there is none. The entry, with one

@@ -27,6 +27,8 @@ bool identity_same(const struct identity *a, const struct identity *b);
  *
  * The tag is of size and time of modification; where that is 0 or 1, as reproducible builds set it, of the time of
  * change. Last-Modified is neither such a time nor one that lies ahead (RFC 9110 8.8.2.1).
+ * While the second of the last change isn't over, the one before it is told: who was given this second's state must not
+ * take it for one that is made later in the same second (8.8.2.2).
  */
 struct validators identity_validators(const struct identity *identity, enum coding coding, const struct clock *now,
                                       char *tag);
@@ -35,7 +37,10 @@ struct validators identity_validators(const struct identity *identity, enum codi
  * at, that it may have been changed since and show it by no time: what was read of it is good for one answer. */
 bool identity_is_young(const struct identity *identity, struct timespec then);
 
-/* Whether they have a Last-Modified by now. */
+/* Whether it was changed within the second that it is now, so that its date is yet to come. */
+bool identity_is_of_this_second(const struct identity *identity, const struct clock *now);
+
+/* Whether its validators have a Last-Modified as of now. */
 bool identity_has_date(const struct identity *identity, const struct clock *now);
 
 #endif

@@ -42,6 +42,9 @@ int root_path_open(struct root_path *path, const char *directory, struct changes
 /* Safe on a zeroed one. */
 void root_path_close(struct root_path *path);
 
+/* Whether it leads to the same directory as another path. May sleep. */
+bool root_path_leads_to(const struct root_path *path, const char *directory);
+
 /* Whether this is still the directory to be served: one of few comparisons in most cases; never sleeps. False, too,
  * where that can't be told: see root_take_now(). */
 bool root_is_current(struct root_path *path, const struct root *root, const struct clock *now);

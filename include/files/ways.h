@@ -14,10 +14,7 @@
 #include "files/changes.h"
 #include "os/beneath.h"
 
-enum {
-    WAYS = 8192,           /* a power of two */
-    WAYS_BLIND_MS = 10000, /* after so long a directory that couldn't be watched is tried again */
-};
+enum { WAYS = 8192 }; /* a power of two */
 
 struct way;
 

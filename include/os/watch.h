@@ -2,7 +2,8 @@
  * watch: what the kernel tells of changes in directories (inotify(7)).
  *
  * An event is in the queue before the call that made the change returns: whoever then looks, finds it. Nothing is told
- * of writes through a mapping or another hard link, nor of what a file server's other clients do.
+ * of writes through a mapping, through another hard link or an fd whose name is gone, by io_submit(2), nor of mounts,
+ * nor of what a file server's other clients do.
  */
 #ifndef SHUNT_OS_WATCH_H
 #define SHUNT_OS_WATCH_H
@@ -30,15 +31,10 @@ int watch_add(int watch, int directory, enum watch_interest interest);
 /* Watches it no more, which is told of as a change of the directory itself; nothing if it isn't watched. */
 void watch_remove(int watch, int number);
 
-/* Bytes of events that are in the queue. Takes a lock that all who ask share. */
+/* Bytes of events that are in the queue. There is no cheaper way to ask: an event that equals the last one in the queue
+ * is merged with it and wakes nobody, so that poll(2) and epoll(7) may not know of the first one yet when the second
+ * writer has returned. */
 size_t watch_pending(int watch);
-
-/* A bell, for a thread that asks often: whether there are events, without that lock (200 ns, where two threads that ask
- * for bytes wait for each other for 400). Its fd, to be closed, or -1 with errno. */
-int watch_bell(int watch);
-
-/* It may ring, too, for events that somebody else has read meanwhile. */
-bool watch_rings(int bell);
 
 /* Reads at least so many bytes of events. `tell` is called for each: `name` in the directory was changed, or the
  * directory itself, then the name is empty. */

@@ -8,7 +8,7 @@
 
 enum {
     WARM_WINDOW = 1 << 20,    /* bytes read ahead of a cold body: a disk likes one large read better than many */
-    FETCH_WINDOW = 256 << 10, /* the same of a body elsewhere: so much memory its connection holds meanwhile */
+    FETCH_WINDOW = 128 << 10, /* the same of a body elsewhere: so much memory its connection holds meanwhile */
 };
 
 static int warm(struct conn *c)

@@ -370,7 +370,7 @@ enum stage conn_read(struct conn *c, struct conn_env *env)
         if (is_mid_line(c, env, fresh))
             return buffer_append(&c->in, fresh) < 0 ? STAGE_CLOSE : STAGE_READ;
         buffer_extend(&env->in, fresh.len);
-        docroot_look(env->replier.docroot); /* what was changed before these bytes were sent */
+        docroot_catch_up(env->replier.docroot); /* what was changed before these bytes were sent */
     }
     size_t kept = buffer_length(&c->in);
     buffer_clear(&c->in);

@@ -6,6 +6,8 @@
 /* What an entry costs beside its bytes, roughly. */
 enum { ENTRY_OVERHEAD = sizeof(struct entry) + 64 };
 
+enum { CHANCES_MAX = 64 }; /* that are given at a time: one who makes room doesn't go round the whole cache */
+
 static uint64_t cost(const struct entry *entry)
 {
     return ENTRY_OVERHEAD + entry->path_len + entry_bytes(entry);
@@ -73,20 +75,15 @@ static bool is_path_of(const struct entry *entry, uint64_t hash, struct slice pa
     return entry->hash == hash && slice_equal(path_of(entry), path);
 }
 
+/* Who was found is marked, and not put in order: that would touch its neighbours, which lie anywhere in memory. */
 struct entry *cache_find(struct cache *cache, struct slice path)
 {
     uint64_t hash = hash_bytes(cache->key, path);
     struct entry *entry = cache->buckets[hash & cache->mask];
     while (entry != NULL && !is_path_of(entry, hash, path))
         entry = entry->chain;
-    if (entry == NULL)
-        return NULL;
-    struct cache_uses *uses = uses_of(cache, entry);
-    entry->used = ++cache->clock;
-    if (entry != uses->newest) {
-        unlink_use(uses, entry);
-        link_newest(uses, entry);
-    }
+    if (entry != NULL)
+        entry->used = true;
     return entry;
 }
 
@@ -104,22 +101,36 @@ void cache_remove(struct cache *cache, struct entry *entry)
     entry_drop(entry);
 }
 
-static struct entry *older(struct entry *a, struct entry *b)
+/* The one of a list to go next. Those that were found since they came, or were last here, get a second chance. */
+static struct entry *next_to_go(struct cache *cache, struct cache_uses *uses)
 {
-    return a == NULL || (b != NULL && b->used < a->used) ? b : a;
+    for (int passed = 0; passed < CHANCES_MAX && uses->oldest != NULL && uses->oldest->used; passed++) {
+        struct entry *entry = uses->oldest;
+        entry->used = false;
+        entry->turn = ++cache->clock;
+        unlink_use(uses, entry);
+        link_newest(uses, entry);
+    }
+    return uses->oldest;
 }
 
-/* The oldest go until the limits hold; `keep` stays, whatever it costs: its request is being answered. */
-static void evict(struct cache *cache, const struct entry *keep)
+static struct entry *older(struct entry *a, struct entry *b)
+{
+    return a == NULL || (b != NULL && b->turn < a->turn) ? b : a;
+}
+
+/* Makes room for one more. */
+static void evict(struct cache *cache, const struct entry *entry)
 {
     struct cache_uses *plain = &cache->uses[0], *files = &cache->uses[1];
-    while (cache->files > cache->limits.files && files->oldest != keep)
-        cache_remove(cache, files->oldest);
-    while (plain->entries + files->entries > cache->limits.entries || cache->bytes > cache->limits.bytes) {
-        struct entry *oldest = older(plain->oldest, files->oldest);
-        if (oldest == keep)
-            return;
-        cache_remove(cache, oldest);
+    const struct cache_limits *limits = &cache->limits;
+    uint32_t more_files = entry_files(entry);
+    while (more_files > 0 && files->oldest != NULL && cache->files + more_files > limits->files)
+        cache_remove(cache, next_to_go(cache, files));
+    while (plain->entries + files->entries > 0 &&
+           (plain->entries + files->entries >= limits->entries || cache->bytes + cost(entry) > limits->bytes)) {
+        struct entry *without = next_to_go(cache, plain), *with = next_to_go(cache, files);
+        cache_remove(cache, older(without, with));
     }
 }
 
@@ -137,15 +148,15 @@ void cache_insert(struct cache *cache, struct entry *entry)
     struct entry *other = cache_find(cache, path_of(entry));
     if (other != NULL)
         cache_remove(cache, other);
+    evict(cache, entry);
     entry->hash = hash_bytes(cache->key, path_of(entry));
     entry->chain = cache->buckets[entry->hash & cache->mask];
     cache->buckets[entry->hash & cache->mask] = entry;
-    entry->used = ++cache->clock;
+    entry->turn = ++cache->clock;
     link_newest(uses_of(cache, entry), entry);
     uses_of(cache, entry)->entries++;
     cache->files += entry_files(entry);
     cache->bytes += cost(entry);
-    evict(cache, entry);
 }
 
 uint32_t cache_shed_files(struct cache *cache)

@@ -79,14 +79,9 @@ static void end_applying(struct changes *changes)
     atomic_store(&changes->applying, false);
 }
 
-static bool has_news(const struct changes *changes, int bell)
+void changes_catch_up(struct changes *changes)
 {
-    return bell >= 0 ? watch_rings(bell) : watch_pending(changes->watch) > 0;
-}
-
-void changes_look(struct changes *changes, int bell)
-{
-    if (changes->watch < 0 || (!has_news(changes, bell) && !atomic_load(&changes->applying)))
+    if (changes->watch < 0 || (watch_pending(changes->watch) == 0 && !atomic_load(&changes->applying)))
         return;
     pthread_mutex_lock(&changes->lock);
     size_t pending = watch_pending(changes->watch);
@@ -139,7 +134,8 @@ static void forget(struct changes *changes, int number)
     end_applying(changes);
 }
 
-/* Numbers are given out in turn: the place of this one is that of the directory which came CHANGES_WATCHED before it. */
+/* Numbers are given out in turn: the place of this one is that of the directory which came CHANGES_WATCHED before it.
+ */
 static void keep(struct changes *changes, int number)
 {
     int *place = &changes->watched[number % CHANGES_WATCHED];

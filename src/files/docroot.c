@@ -1,11 +1,10 @@
 #include "files/docroot.h"
 
 #include <errno.h>
-#include <unistd.h>
 
 int docroot_open(struct docroot *docroot, const struct site *site, const struct cache_limits *limits)
 {
-    *docroot = (struct docroot){.site = site, .bell = -1};
+    *docroot = (struct docroot){.site = site};
     return limits == NULL ? 0 : cache_open(&docroot->cache, limits);
 }
 
@@ -15,27 +14,17 @@ static void let_pass(struct docroot *docroot, struct entry *entry)
     docroot->passing = entry;
 }
 
-void docroot_listen(struct docroot *docroot)
-{
-    const struct changes *changes = &docroot->site->source->changes;
-    if (changes_are_told(changes))
-        docroot->bell = watch_bell(changes->watch);
-}
-
 void docroot_close(struct docroot *docroot)
 {
-    if (docroot->site != NULL && docroot->bell >= 0)
-        close(docroot->bell);
-    docroot->site = NULL;
     let_pass(docroot, NULL);
     cache_close(&docroot->cache);
     root_drop(docroot->root);
     docroot->root = NULL;
 }
 
-void docroot_look(const struct docroot *docroot)
+void docroot_catch_up(const struct docroot *docroot)
 {
-    changes_look(&docroot->site->source->changes, docroot->bell);
+    changes_catch_up(&docroot->site->source->changes);
 }
 
 uint32_t docroot_shed_files(struct docroot *docroot)
@@ -103,12 +92,17 @@ static enum docroot_outcome open_to_pass(struct docroot *docroot, struct slice p
 }
 
 /* Takes an entry into the cache, if it is good for more than one answer. */
-static enum docroot_outcome take_in(struct docroot *docroot, struct entry *entry)
+static enum docroot_outcome take_in(struct docroot *docroot, struct entry *entry, bool keeps)
 {
-    if (entry->young || docroot->root == NULL || entry->root != docroot->root->number)
-        let_pass(docroot, entry);
-    else
+    struct slice path = {entry->path, entry->path_len};
+    if (keeps && !entry->young && docroot->root != NULL && entry->root == docroot->root->number) {
         cache_insert(&docroot->cache, entry);
+        return DOCROOT_FOUND;
+    }
+    struct entry *before = cache_find(&docroot->cache, path);
+    if (before != NULL) /* it is older than this */
+        cache_remove(&docroot->cache, before);
+    let_pass(docroot, entry);
     return DOCROOT_FOUND;
 }
 
@@ -122,7 +116,7 @@ static enum docroot_outcome open_to_keep(struct docroot *docroot, struct slice p
     look.trail = changes_are_told(&docroot->site->source->changes) ? &trail : NULL;
     *entry = open_patiently(docroot, &look);
     if (*entry != NULL)
-        return take_in(docroot, *entry);
+        return take_in(docroot, *entry, true);
     if (errno != EAGAIN || look.trail == NULL)
         return outcome_of_errno();
     enum docroot_outcome outcome = open_to_pass(docroot, path, now, entry);
@@ -130,12 +124,14 @@ static enum docroot_outcome open_to_keep(struct docroot *docroot, struct slice p
 }
 
 /* Where only who may sleep can tell whether an entry holds, one request goes to ask him, and those that come while he
- * looks get what was true a moment ago: else all would go, and ask a slow disk the same thing. */
+ * looks get what was true a moment ago: else all would go, and ask a slow disk the same thing. A disk that takes too
+ * long they wait for. */
 static enum docroot_outcome ask(const struct docroot *docroot, struct entry *entry, const struct clock *now)
 {
-    if (!entry->blind && now->now_ms - entry->asked_ms < docroot->site->valid_ms)
+    uint32_t valid_ms = docroot->site->valid_ms;
+    if (!entry->blind && entry->asked && now->now_ms - entry->checked_ms < 2 * (uint64_t)valid_ms)
         return DOCROOT_FOUND;
-    entry->asked_ms = now->now_ms;
+    entry->asked = true;
     return DOCROOT_SLEEPS;
 }
 
@@ -150,6 +146,7 @@ static enum docroot_outcome check(struct docroot *docroot, struct slice path, co
     case ENTRY_UNSURE:
         (*entry)->unsure = checked == ENTRY_UNSURE;
         (*entry)->checked_ms = now->now_ms;
+        (*entry)->asked = false;
         return DOCROOT_FOUND;
     case ENTRY_CHANGED:
         if (!(*entry)->blind)
@@ -188,8 +185,8 @@ enum docroot_outcome docroot_find(struct docroot *docroot, struct slice path, st
     bool rooted = take_root(docroot, now);
     let_pass(docroot, NULL);
     *entry = found;
-    if (found != NULL)
-        return take_in(docroot, found);
+    if (found != NULL) /* of what isn't there, anybody can ask for more than there is room for */
+        return take_in(docroot, found, found->status == 200 || cache_wants(&docroot->cache, path));
     if (!rooted || docroot->assume_cold)
         return DOCROOT_SLEEPS;
     enum docroot_outcome outcome = find(docroot, path, now, entry);

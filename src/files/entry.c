@@ -23,19 +23,17 @@ static struct entry *new_entry(int status, const struct look *look)
     struct entry *entry = malloc(sizeof *entry + path.len + 1);
     if (entry == NULL)
         return NULL;
-    char *behind = (char *)(entry + 1);
-    memcpy(behind, path.at, path.len);
-    behind[path.len] = '\0';
     *entry = (struct entry){
         .status = status,
         .fd = -1,
         .checked_ms = look->now->now_ms,
-        .path = behind,
         .path_len = (uint32_t)path.len,
         .root = look->root->number,
         .blind = true,
     };
     atomic_init(&entry->references, 1);
+    memcpy(entry->path, path.at, path.len);
+    entry->path[path.len] = '\0';
     return entry;
 }
 
@@ -177,9 +175,10 @@ static int make_image(struct entry *entry, const struct head_rules *rules, bool 
 static enum loaded load(struct entry *entry, const struct look *look, struct timespec begun, bool with_body)
 {
     entry->size = entry->identity.size;
-    entry->young = identity_is_young(&entry->identity, begun);
+    bool fresh = identity_is_young(&entry->identity, begun);
+    entry->young = fresh || identity_is_of_this_second(&entry->identity, look->now);
     entry->validators = identity_validators(&entry->identity, entry->coding, look->now, entry->tag);
-    if (entry->young) /* what comes of the next change may have the same size and times */
+    if (fresh) /* what comes of the next change may have the same size and times */
         entry->validators.etag.len = 0;
     with_body = with_body && entry->size <= ENTRY_BODY_MAX;
     if (make_image(entry, &look->site->head, with_body) < 0)
@@ -191,7 +190,7 @@ static enum loaded load(struct entry *entry, const struct look *look, struct tim
     return loaded;
 }
 
-/* A body in memory has a tag though its file is young: that of the bytes. 0 or -1. */
+/* A body in memory has a tag even where its file's times say nothing: that of the bytes. 0 or -1. */
 static int tag_content(struct entry *entry, const struct head_rules *rules)
 {
     uint64_t hash = hash_bytes((struct hash_key){0}, (struct slice){entry_body(entry), entry->size});
@@ -213,7 +212,7 @@ static int load_file(struct entry *entry, const struct look *look)
     if (entry->in_memory) {
         close(entry->fd);
         entry->fd = -1;
-        if (entry->young)
+        if (entry->validators.etag.len == 0)
             return tag_content(entry, &look->site->head);
     } else if (loaded == LOADED) {
         /* BENEATH_NOW opens nothing there; so only who may sleep asks, which is a question to that file system, too. */

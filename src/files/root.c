@@ -92,12 +92,13 @@ static bool has_passed_all(int fd, int error, const struct root *root)
 }
 
 /* Takes over what was found out, unless it was changed meanwhile; and `root`, NULL where the path leads nowhere. */
-static void settle(struct root_path *path, struct root *root, const struct trail *trail, uint32_t epoch,
+static bool settle(struct root_path *path, struct root *root, const struct trail *trail, uint32_t epoch,
                    uint64_t now_ms)
 {
     pthread_mutex_lock(&path->lock);
     struct root *before = atomic_load(&path->root);
-    if (trail->blind || changes_spare(path->changes, trail->marks, trail->count)) {
+    bool settles = trail->blind || changes_spare(path->changes, trail->marks, trail->count);
+    if (settles) {
         if (root != NULL && (before == NULL || !is_same(root, before))) {
             root->number = before == NULL ? 1 : before->number + 1;
             atomic_store(&path->root, root); /* before the epoch, with which others believe what they see here */
@@ -110,38 +111,65 @@ static void settle(struct root_path *path, struct root *root, const struct trail
     }
     pthread_mutex_unlock(&path->lock);
     root_drop(root);
+    return settles;
 }
 
-/* Finds out where the path leads. 0, or -1 with errno: nowhere. */
-static int renew(struct root_path *path, uint64_t now_ms)
+enum renewal {
+    RENEWED = 1,
+    RENEWAL_CROSSED, /* it was changed meanwhile */
+    RENEWAL_FAILED,  /* it leads nowhere, errno says why */
+};
+
+/* Finds out where the path leads. `last`: what the walk has not seen is not looked for again. */
+static enum renewal renew(struct root_path *path, uint64_t now_ms, bool last)
 {
     struct trail trail = {.blind = !changes_are_told(path->changes)};
+    bool told = !trail.blind;
     uint32_t epoch = changes_epoch(path->changes);
-    int walked = trail.blind ? -1 : walk(path, &trail), walk_error = errno;
+    int walked = told ? walk(path, &trail) : -1, walk_error = errno;
     struct root *root = new_root(path->path);
-    int error = errno, failed = root == NULL ? -1 : 0;
-    trail.blind = trail.blind || !has_passed_all(walked, walk_error, root);
+    int error = errno;
+    bool failed = root == NULL, passed_all = !told || has_passed_all(walked, walk_error, root);
     if (walked >= 0)
         close(walked);
-    settle(path, root, &trail, epoch, now_ms);
+    if (!passed_all && !last) {
+        root_drop(root);
+        return RENEWAL_CROSSED;
+    }
+    trail.blind = trail.blind || !passed_all;
+    bool settles = settle(path, root, &trail, epoch, now_ms);
     errno = error;
-    return failed;
+    return failed ? RENEWAL_FAILED : settles ? RENEWED : RENEWAL_CROSSED;
+}
+
+/* The same, until it was looked at in peace. */
+static enum renewal renew_patiently(struct root_path *path, uint64_t now_ms)
+{
+    enum renewal renewal = RENEWAL_CROSSED;
+    for (int tries = 1; tries <= RENEW_TRIES && renewal == RENEWAL_CROSSED; tries++)
+        renewal = renew(path, now_ms, tries == RENEW_TRIES);
+    return renewal;
 }
 
 int root_path_open(struct root_path *path, const char *directory, struct changes *changes, uint32_t valid_ms)
 {
     *path = (struct root_path){.path = directory, .valid_ms = valid_ms, .changes = changes};
     pthread_mutex_init(&path->lock, NULL);
-    for (int tries = 0; tries < RENEW_TRIES && atomic_load(&path->root) == NULL; tries++)
-        if (renew(path, clock_now_ms()) < 0)
-            return -1;
-    errno = EAGAIN;
+    if (renew_patiently(path, clock_now_ms()) == RENEWAL_CROSSED)
+        errno = EAGAIN;
     return atomic_load(&path->root) == NULL ? -1 : 0;
 }
 
 void root_path_close(struct root_path *path)
 {
     root_drop(atomic_exchange(&path->root, NULL));
+}
+
+bool root_path_leads_to(const struct root_path *path, const char *directory)
+{
+    const struct root *root = atomic_load(&path->root);
+    struct stat st;
+    return stat(directory, &st) == 0 && st.st_dev == root->device && st.st_ino == root->inode;
 }
 
 /* ---- the directory to be served now */
@@ -166,10 +194,17 @@ static bool leads_to(const struct root_path *path, const struct root *root)
     return leads == 1 || (leads < 0 && errno != EAGAIN);
 }
 
-static bool is_due(const struct root_path *path, uint64_t now_ms)
+static uint64_t age_of(const struct root_path *path, uint64_t now_ms)
 {
     uint64_t checked_ms = atomic_load(&path->checked_ms);
-    return (now_ms > checked_ms ? now_ms - checked_ms : 0) >= path->valid_ms;
+    return now_ms > checked_ms ? now_ms - checked_ms : 0;
+}
+
+/* Of a path that couldn't be watched whole, by those who may not try to. */
+static bool is_current_unseen(const struct root_path *path, const struct root *root, uint64_t now_ms)
+{
+    bool again = changes_are_told(path->changes) && age_of(path, now_ms) >= CHANGES_RETRY_MS;
+    return !again && leads_to(path, root) && root == atomic_load(&path->root);
 }
 
 bool root_is_current(struct root_path *path, const struct root *root, const struct clock *now)
@@ -178,10 +213,10 @@ bool root_is_current(struct root_path *path, const struct root *root, const stru
     if (root == NULL)
         return false;
     if (atomic_load(&path->blind))
-        return leads_to(path, root);
+        return is_current_unseen(path, root, now->now_ms);
     if (!is_untouched(path, epoch) || root != atomic_load(&path->root)) /* in this order: see settle() */
         return false;
-    if (!is_due(path, now->now_ms))
+    if (age_of(path, now->now_ms) < path->valid_ms)
         return true;
     if (!leads_to(path, root))
         return false;
@@ -210,9 +245,8 @@ struct root *root_take_now(struct root_path *path, const struct clock *now)
 struct root *root_take(struct root_path *path, const struct clock *now)
 {
     struct root *root = root_take_now(path, now);
-    for (int tries = 0; tries < RENEW_TRIES && root == NULL; tries++) {
-        renew(path, now->now_ms);
-        root = root_take_now(path, now);
-    }
-    return root != NULL ? root : hold(path);
+    if (root != NULL)
+        return root;
+    renew_patiently(path, now->now_ms);
+    return hold(path);
 }

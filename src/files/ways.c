@@ -66,7 +66,7 @@ static bool leads_to(struct way *way, uint64_t root, struct slice directory)
 
 static bool holds(const struct ways *ways, const struct way *way, const struct clock *now)
 {
-    return !(way->blind && now->now_ms - way->made_ms >= WAYS_BLIND_MS) &&
+    return !(way->blind && now->now_ms - way->made_ms >= CHANGES_RETRY_MS) &&
            changes_spare(ways->changes, way->marks, way->count);
 }
 

@@ -32,8 +32,6 @@ int worker_open(struct worker *worker, struct engine *engine, int crew, int i)
     struct cache_limits limits = settings_cache_limits(settings);
     if (docroot_open(&worker->docroot, &settings->site, worker->crew->reads ? &limits : NULL) < 0)
         return -1;
-    if (worker->crew->reads && !worker->crew->grows) /* there may be thousands of those, each for one connection */
-        docroot_listen(&worker->docroot);
     worker->docroot.assume_cold = settings->limits.assume_cold;
     struct ring *access = NULL;
     if (settings->access_log != NULL &&

@@ -18,6 +18,7 @@
 #include <linux/magic.h>
 #include <linux/openat2.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
 #include <sys/uio.h>
 #include <sys/vfs.h>
 #include <unistd.h>
@@ -126,16 +127,16 @@ int beneath_trace(int root, const char *path, enum beneath_links links, const st
 
 int beneath_still_leads(const char *path, dev_t device, ino_t inode)
 {
-    struct stat st;
+    struct statx st;
     int fd = open_once(AT_FDCWD, path, O_PATH | O_CLOEXEC, RESOLVE_CACHED);
     if (fd < 0) {
         if (is_no_answer(errno))
             errno = EAGAIN;
         return -1;
     }
-    int failed = fstat(fd, &st);
+    int failed = statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_INO, &st); /* asks no other machine */
     close(fd);
-    return failed < 0 ? -1 : st.st_dev == device && st.st_ino == inode;
+    return failed < 0 ? -1 : makedev(st.stx_dev_major, st.stx_dev_minor) == device && st.stx_ino == inode;
 }
 
 ssize_t beneath_read_now(int fd, void *to, size_t len, off_t offset)

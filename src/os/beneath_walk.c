@@ -21,11 +21,13 @@
 #include <limits.h>
 #include <stdbool.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/types.h>
 #include <unistd.h>
 
 enum {
     LINKS_MAX = 40, /* as many as Linux follows, path_resolution(7) */
+    AGAIN_MAX = 4,
     TEXT_MAX = 2 * PATH_MAX,
     FILE_FLAGS = O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC,
     STEPPED = -2 /* neither an fd nor a failure: there is more ahead */
@@ -38,6 +40,7 @@ struct walk {
     enum beneath_links links;
     const struct beneath_visitor *visitor; /* or NULL */
     int followed;
+    int again; /* steps that were tried once more */
     size_t ahead;
     char text[TEXT_MAX];
 };
@@ -95,6 +98,14 @@ static int start_over(struct walk *walk)
     return replace(walk, walk->ahead, strspn(walk->text + walk->ahead, "/"), "", 0);
 }
 
+/* Whether what was a link a moment ago may be what is looked for now: then the step is made again. */
+static bool is_no_link_now(struct walk *walk, const char *name, int error)
+{
+    struct stat st;
+    bool may_be = error != ENOTDIR || (fstatat(walk->at, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(st.st_mode));
+    return may_be && ++walk->again <= AGAIN_MAX;
+}
+
 /* `name`, at `ahead`, could not be opened: if that is because it is a link, puts what it says in its place. */
 static int follow(struct walk *walk, const char *name)
 {
@@ -102,7 +113,7 @@ static int follow(struct walk *walk, const char *name)
     int error = errno;
     ssize_t len = readlinkat(walk->at, name, target, sizeof target);
     if (len < 0)
-        return fail(error);
+        return errno == EINVAL && is_no_link_now(walk, name, error) ? STEPPED : fail(error);
     bool absolute = target[0] == '/';
     if (walk->links == BENEATH_LINKS_NONE || ++walk->followed > LINKS_MAX)
         return fail(ELOOP);

@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <stdio.h>
-#include <sys/epoll.h>
 #include <sys/inotify.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -33,24 +32,6 @@ size_t watch_pending(int watch)
 {
     int bytes;
     return ioctl(watch, FIONREAD, &bytes) == 0 ? (size_t)bytes : 0;
-}
-
-int watch_bell(int watch)
-{
-    struct epoll_event event = {.events = EPOLLIN};
-    int bell = epoll_create1(EPOLL_CLOEXEC);
-    if (bell < 0 || epoll_ctl(bell, EPOLL_CTL_ADD, watch, &event) == 0)
-        return bell;
-    int error = errno;
-    close(bell);
-    errno = error;
-    return -1;
-}
-
-bool watch_rings(int bell)
-{
-    struct epoll_event event;
-    return epoll_wait(bell, &event, 1, 0) != 0; /* what can't be told may be yes */
 }
 
 static struct slice name_of(const struct inotify_event *event)

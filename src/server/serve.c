@@ -108,13 +108,6 @@ static void close_listeners(struct server *server)
     server->listening = 0;
 }
 
-static bool is_whole_system(const struct source *source)
-{
-    const struct root *root = atomic_load(&source->path.root);
-    struct stat st;
-    return stat("/", &st) == 0 && st.st_dev == root->device && st.st_ino == root->inode;
-}
-
 /* Processes share no memory, in which one could tell another what has changed: each looks for itself. */
 static int open_source(struct server *server)
 {
@@ -123,7 +116,7 @@ static int open_source(struct server *server)
         log_errno(LOG_LEVEL_ERROR, "serve %s", options->directory);
         return -1;
     }
-    if (options->whole_system || !is_whole_system(&server->source))
+    if (options->whole_system || !root_path_leads_to(&server->source.path, "/"))
         return 0;
     log_line(LOG_LEVEL_ERROR, "serve %s: that is every file of this machine; if it is meant, add --whole-system",
              options->directory);

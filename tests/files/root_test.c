@@ -88,7 +88,7 @@ static void change(struct world *w, enum change_kind kind, const char *path, con
 
 static void look(struct world *w)
 {
-    changes_look(&w->changes, -1);
+    changes_catch_up(&w->changes);
 }
 
 /* ---- what becomes of the path */

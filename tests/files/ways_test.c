@@ -86,7 +86,7 @@ static bool holds(const struct world *w, const struct trail *trail)
 static void change(struct world *w, enum change_kind kind, const char *path, const char *text)
 {
     change_make(&w->tree, &(struct change){kind, path, text});
-    changes_look(&w->changes, -1);
+    changes_catch_up(&w->changes);
 }
 
 /* ---- what is known of a way once somebody went it */
@@ -169,7 +169,7 @@ static void a_way_is_known_until_something_on_it_changes(void **state)
         assert_false(recalled.blind);
         assert_true(holds(&w, &walked) && holds(&w, &recalled));
         change_make_all(&w.tree, row->changes, STEPS);
-        changes_look(&w.changes, -1);
+        changes_catch_up(&w.changes);
         if (holds(&w, &walked) != row->walked_holds || holds(&w, &recalled) != row->recalled_holds)
             fail_msg("%s: walked %s, recalled %s", row->sentence, holds(&w, &walked) ? "holds" : "breaks",
                      holds(&w, &recalled) ? "holds" : "breaks");
@@ -340,7 +340,7 @@ static void a_blind_way_is_known_for_a_while_and_then_tried_again(void **state)
     }
     assert_int_equal(blind.error, 0);
     assert_true(blind.trail.blind);
-    const struct clock shortly = {NOW + WAYS_BLIND_MS - 1, now.second}, later = {NOW + WAYS_BLIND_MS, now.second};
+    const struct clock shortly = {NOW + CHANGES_RETRY_MS - 1, now.second}, later = {NOW + CHANGES_RETRY_MS, now.second};
     assert_true(ways_recall(&w.ways, beneath("a/file"), &shortly, &trail));
     assert_true(trail.blind);
     trail = (struct trail){0};
@@ -376,7 +376,7 @@ static void *walk_on(void *arg)
         walker->failed += trail.count == 0 || trail.count > TRAIL_MAX;
         if (i % 7 == 0)
             ways_forget(&walker->w->ways, beneath(path));
-        changes_look(&walker->w->changes, -1);
+        changes_catch_up(&walker->w->changes);
     }
     return NULL;
 }

@@ -68,9 +68,12 @@ void sample_close(struct sample *sample)
 
 struct entry *sample_learn(struct docroot *docroot, const char *path, const struct clock *now)
 {
-    struct entry *entry = NULL, *found = docroot_look_up(docroot, slice_of(path), now);
-    need(found != NULL, path);
-    need(docroot_find(docroot, slice_of(path), found, false, now, &entry) == DOCROOT_FOUND, path);
+    struct entry *entry = NULL;
+    for (int i = 0; i < 2 && (entry == NULL || cache_find(&docroot->cache, slice_of(path)) != entry); i++) {
+        struct entry *found = docroot_look_up(docroot, slice_of(path), now); /* a refusal is kept the second time */
+        need(found != NULL, path);
+        need(docroot_find(docroot, slice_of(path), found, false, now, &entry) == DOCROOT_FOUND, path);
+    }
     need(cache_find(&docroot->cache, slice_of(path)) == entry, path);
     return entry;
 }

@@ -275,8 +275,9 @@ struct walk {
     int at;
     struct meter meter;
     struct conn c;
-    struct entry body;
 };
+
+static struct entry body;
 
 /* The requests that a stage answers, and what is next. */
 static void run_stage(struct walk *walk, int requests, enum stage next, bool has_body)
@@ -289,7 +290,7 @@ static void run_stage(struct walk *walk, int requests, enum stage next, bool has
             walk->meter.keys[i] = KEY + (uint32_t)i;
         walk->meter.count++;
     }
-    walk->c.rest.entry = has_body ? &walk->body : NULL;
+    walk->c.rest.entry = has_body ? &body : NULL;
     load_end(walk->load, at, &walk->meter, &walk->c, next, began_ns);
 }
 

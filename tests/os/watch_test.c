@@ -402,38 +402,6 @@ static void when_the_queue_was_full_that_is_told(void **state)
     close_world(&w);
 }
 
-/* ---- bells */
-
-static void a_bell_rings_while_there_are_events(void **state)
-{
-    (void)state;
-    struct world w;
-    open_world(&w, WATCH_FILES);
-    int bells[] = {watch_bell(w.watch), watch_bell(w.watch)};
-    for (int round = 0; round < 3; round++) {
-        for (int i = 0; i < 2; i++)
-            assert_false(watch_rings(bells[i]));
-        change_make(&w.tree, &(struct change){CHANGE_WRITE, "d/file", "x"});
-        for (int i = 0; i < 4; i++) /* until they are read, for each who asks, however often */
-            assert_true(watch_rings(bells[i % 2]));
-        assert_string_equal(listen_to(&w), "d:file ");
-    }
-    assert_int_equal(fcntl(bells[0], F_GETFD) & FD_CLOEXEC, FD_CLOEXEC);
-    for (int i = 0; i < 2; i++)
-        close(bells[i]);
-    close_world(&w);
-}
-
-static void a_bell_that_cannot_be_asked_rings(void **state)
-{
-    (void)state;
-    int free_fd = scarce_lowest_fd();
-    assert_true(watch_rings(-1));
-    assert_int_equal(watch_bell(-1), -1);
-    assert_int_equal(errno, EBADF);
-    assert_int_equal(scarce_lowest_fd(), free_fd);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -449,8 +417,6 @@ int main(void)
         cmocka_unit_test(a_file_is_no_directory),
         cmocka_unit_test(a_directory_that_may_not_be_read_is_not_watched),
         cmocka_unit_test(when_the_queue_was_full_that_is_told),
-        cmocka_unit_test(a_bell_rings_while_there_are_events),
-        cmocka_unit_test(a_bell_that_cannot_be_asked_rings),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

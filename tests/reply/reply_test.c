@@ -965,18 +965,18 @@ static void change_small_untold(const struct world *w)
     assert_int_equal(write(fd, text, sizeof text - 1), sizeof text - 1);
     close(fd);
     tree_settle();
-    docroot_look(&w->docroot);
+    docroot_catch_up(&w->docroot);
 }
 
 static void an_entry_is_believed_until_its_change_is_told_of(void **state)
 {
     struct world *w = *state;
     learn(w, "GET /small.txt");
-    docroot_look(&w->docroot);
+    docroot_catch_up(&w->docroot);
     assert_true(slice_equal(ask(w, "GET /small.txt", NULL), SLICE(SAMPLE_SMALL)));
     tree_add(&w->sample.tree, &(struct tree_row){TREE_FILE, "root/small.txt", "bigger than it was\n", 0});
     assert_true(slice_equal(ask(w, "GET /small.txt", NULL), SLICE(SAMPLE_SMALL))); /* nobody has looked yet */
-    docroot_look(&w->docroot);
+    docroot_catch_up(&w->docroot);
     assert_true(slice_equal(response_field(ask(w, "GET /small.txt", NULL), "Content-Length"), SLICE("19")));
 }
 
@@ -1016,7 +1016,7 @@ static void what_was_missing_is_found_when_it_was_told_of(void **state)
     tree_add(&w->sample.tree, &(struct tree_row){TREE_FILE, "root/new.txt", "new\n", 0});
     ask(w, "GET /new.txt", NULL);
     assert_int_equal(w->reply.status, 404);
-    docroot_look(&w->docroot);
+    docroot_catch_up(&w->docroot);
     ask(w, "GET /new.txt", NULL);
     assert_int_equal(w->reply.status, 200);
 }
@@ -1061,13 +1061,13 @@ static void a_variant_that_comes_or_goes_is_seen_when_it_was_told_of(void **stat
         assert_true(slice_equal(ask(w, "GET /small.txt", "Accept-Encoding: br\r\n"), SLICE(SAMPLE_SMALL)));
     tree_add(&w->sample.tree, &comes);
     assert_true(slice_equal(ask(w, "GET /small.txt", "Accept-Encoding: br\r\n"), SLICE(SAMPLE_SMALL)));
-    docroot_look(&w->docroot);
+    docroot_catch_up(&w->docroot);
     struct slice by_br = ask(w, "GET /small.txt", "Accept-Encoding: br\r\n");
     assert_true(slice_equal(response_field(by_br, "Content-Encoding"), SLICE("br")));
     assert_int_equal(response_count(ask(w, "GET /small.txt", NULL), "Vary"), 1);
     tree_path(&w->sample.tree, comes.path, path);
     assert_int_equal(unlink(path), 0);
-    docroot_look(&w->docroot);
+    docroot_catch_up(&w->docroot);
     assert_true(slice_equal(ask(w, "GET /small.txt", "Accept-Encoding: br\r\n"), SLICE(SAMPLE_SMALL)));
 }
 
