@@ -66,4 +66,7 @@ void cache_clear(struct cache *cache);
 /* Takes out all entries that hold an open file: somebody needs descriptors more. How many there were. */
 uint32_t cache_shed_files(struct cache *cache);
 
+/* Takes out those that hold an open file and of which changes were told. */
+void cache_shed_touched(struct cache *cache, const struct changes *changes);
+
 #endif

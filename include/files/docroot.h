@@ -47,6 +47,10 @@ enum docroot_outcome docroot_find(struct docroot *docroot, struct slice path, st
  * memory is left. */
 struct entry *docroot_look_up(const struct docroot *docroot, struct slice path, const struct clock *now);
 
+/* Gives up open files that were changed or removed, or whose directory is served no more: they may take room on a disk
+ * that somebody wants to be free, and nobody may ask for them again. Now and then. */
+void docroot_tidy(struct docroot *docroot);
+
 /* Gives up the descriptors that are held for later: somebody needs them more. How many there were. */
 uint32_t docroot_shed_files(struct docroot *docroot);
 

@@ -20,17 +20,19 @@
 #include <stdint.h>
 
 enum {
+    ENTRY_CLOSE_MAX = 4 << 20, /* bytes: the close of a larger file, should it be removed, may take a while */
     ENTRY_BODY_MAX = 65536, /* bytes: a larger body stays in its file (one send of 64 kB costs what sendfile costs) */
 };
 
 struct entry {
-    int fd;              /* the open file of a body that isn't in memory, else -1 */
-    bool never_cold;     /* it lies in a file system that is memory */
-    bool elsewhere;      /* it lies in one whose every answer may be slow, whatever is in memory: see hot_fetch() */
-    bool young;          /* its file, or a variant's, may have changed since it was read: good for one answer */
-    uint32_t mark_count; /* what it depends on: */
-    struct mark *marks;  /* owned */
-    uint64_t root;       /* number of the directory that it was looked for in */
+    int fd;                /* the open file of a body that isn't in memory, else -1 */
+    struct closer *closer; /* whose affair its close is; NULL: that of whoever drops the last reference */
+    bool never_cold;       /* it lies in a file system that is memory */
+    bool elsewhere;        /* it lies in one whose every answer may be slow, whatever is in memory: see hot_fetch() */
+    bool young;            /* its file, or a variant's, may have changed since it was read: good for one answer */
+    uint32_t mark_count;   /* what it depends on: */
+    struct mark *marks;    /* owned */
+    uint64_t root;         /* number of the directory that it was looked for in */
     struct identity identity;
     enum coding coding;              /* of the body */
     struct entry *variants[CODINGS]; /* references, or NULL; none of CODING_IDENTITY, which is the entry itself */

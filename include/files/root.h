@@ -49,6 +49,9 @@ bool root_path_leads_to(const struct root_path *path, const char *directory);
  * where that can't be told: see root_take_now(). */
 bool root_is_current(struct root_path *path, const struct root *root, const struct clock *now);
 
+/* Whether nothing was told of the path that would make this another directory than the one to be served. */
+bool root_is_untouched(struct root_path *path, const struct root *root);
+
 /* The directory to be served now: a reference, the caller's. NULL: that can't be told without sleeping. */
 struct root *root_take_now(struct root_path *path, const struct clock *now);
 

@@ -5,6 +5,7 @@
 #ifndef SHUNT_FILES_SOURCE_H
 #define SHUNT_FILES_SOURCE_H
 
+#include "files/closer.h"
 #include "files/root.h"
 #include "files/ways.h"
 
@@ -12,11 +13,13 @@ struct source {
     struct changes changes;
     struct ways ways;
     struct root_path path;
+    struct closer closer;
 };
 
 /* `directory` isn't copied. `valid_ms`: what was found out is believed for so long where nothing is told of it; 0:
- * never, and nobody listens. `listens`: to what is told of changes, if that can be had. 0, or -1 with errno: the
- * directory can't be opened as one, or there is no memory; source_close() is owed either way. */
+ * never, and nobody listens. `listens`: to what is told of changes, if that can be had; not in a process that will be
+ * forked. 0, or -1 with errno: the directory can't be opened as one, or there is no memory; source_close() is owed
+ * either way. */
 int source_open(struct source *source, const char *directory, uint32_t valid_ms, bool listens);
 
 /* Safe on a zeroed source, and to repeat. */

@@ -166,3 +166,13 @@ uint32_t cache_shed_files(struct cache *cache)
         cache_remove(cache, cache->uses[1].oldest);
     return shed;
 }
+
+void cache_shed_touched(struct cache *cache, const struct changes *changes)
+{
+    struct entry *newer;
+    for (struct entry *entry = cache->uses[1].oldest; entry != NULL; entry = newer) {
+        newer = entry->newer;
+        if (!entry_is_untouched(entry, changes))
+            cache_remove(cache, entry);
+    }
+}

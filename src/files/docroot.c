@@ -34,6 +34,19 @@ uint32_t docroot_shed_files(struct docroot *docroot)
     return passing + cache_shed_files(&docroot->cache);
 }
 
+void docroot_tidy(struct docroot *docroot)
+{
+    struct source *source = docroot->site->source;
+    if (docroot->root == NULL || !changes_are_told(&source->changes))
+        return;
+    docroot_catch_up(docroot);
+    let_pass(docroot, NULL);
+    if (root_is_untouched(&source->path, docroot->root))
+        cache_shed_touched(&docroot->cache, &source->changes);
+    else
+        cache_shed_files(&docroot->cache);
+}
+
 /* Whether something failed for want of a descriptor, and now has one. */
 static bool made_room(struct docroot *docroot)
 {

@@ -44,7 +44,7 @@ void entry_drop(struct entry *entry)
     for (int coding = 0; coding < CODINGS; coding++)
         entry_drop(entry->variants[coding]);
     if (entry->fd >= 0)
-        close(entry->fd);
+        closer_close(entry->closer, entry->fd);
     free(entry->image);
     free(entry->marks);
     free(entry);
@@ -218,6 +218,8 @@ static int load_file(struct entry *entry, const struct look *look)
         /* BENEATH_NOW opens nothing there; so only who may sleep asks, which is a question to that file system, too. */
         entry->elsewhere = look->mode == BENEATH_WAIT && beneath_may_sleep(entry->fd);
         entry->never_cold = !entry->elsewhere && beneath_in_memory(entry->fd);
+        if (look->site->source != NULL && (entry->elsewhere || entry->size > ENTRY_CLOSE_MAX))
+            entry->closer = &look->site->source->closer;
     }
     return loaded == LOADED ? 0 : -1;
 }

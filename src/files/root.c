@@ -224,6 +224,12 @@ bool root_is_current(struct root_path *path, const struct root *root, const stru
     return true;
 }
 
+bool root_is_untouched(struct root_path *path, const struct root *root)
+{
+    return atomic_load(&path->blind) ||
+           (is_untouched(path, changes_epoch(path->changes)) && root == atomic_load(&path->root));
+}
+
 static struct root *hold(struct root_path *path)
 {
     pthread_mutex_lock(&path->lock);

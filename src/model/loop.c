@@ -141,8 +141,10 @@ static void poll_loop(struct worker *worker)
         run_ready(worker, events, count);
         run_inbox(worker);
         shed(worker);
-        if (is_to_sweep(worker))
+        if (is_to_sweep(worker)) {
             sweep(worker);
+            docroot_tidy(&worker->docroot);
+        }
         if (worker->place->acceptor != NULL)
             acceptor_look(worker->place->acceptor);
         worker_tell_logger(worker);
