@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 struct hash_key {
-    uint64_t a, b; /* secret and random */
+    uint64_t a, b; /* secret and random, where a peer chooses the bytes */
 };
 
 /* The same on machines of either byte order. */

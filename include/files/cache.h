@@ -5,9 +5,10 @@
  * chance, or CLOCK: Corbato, "A paging experiment with the Multics system", 1968). Failures are values like others: a
  * path that isn't there is remembered too. How long an entry may be believed is the docroot's affair (checked_ms).
  *
- * At its door stands a guess of which paths were asked for before: eight bytes for each place, each a piece of the hash
- * of the last path that came by. A path that is asked for once, and never again, is not worth the memory that keeping
- * it takes: fresh pages cost more than the file's open and read together, and what it pushes out may have been of use.
+ * At its door stands a guess of which paths were asked for before: eight bytes for each bucket, each a piece of the
+ * hash of the last path that came by. A path that is asked for once, and never again, is not worth the memory that
+ * keeping it takes: fresh pages cost more than the file's open and read together, and what it pushes out may have been
+ * of use.
  */
 #ifndef SHUNT_FILES_CACHE_H
 #define SHUNT_FILES_CACHE_H
@@ -17,7 +18,7 @@
 
 struct cache_limits {
     uint32_t entries; /* at most so many, rounded up to a power of two */
-    uint64_t bytes;   /* of images and paths */
+    uint64_t bytes;   /* of entries, with all that they own */
     uint32_t files;   /* open descriptors */
 };
 

@@ -6,7 +6,7 @@
  * by then. Each event raises a counter, to which its directory and name are hashed. And whoever finds out what a path
  * is notes, before he looks at a name, that name's counter: all those are the answer's trail.
  *
- *     /docs/a.html      in the root "docs", in docs "a.html"; and, of either directory, how it fares itself
+ *     /docs/a.html      in the root "docs", in docs "a.html"; and either directory itself
  *
  * While the counters stand as they were noted, the answer is what a fresh look would find. Where two names share a
  * counter, one is looked at again for nothing.
@@ -75,7 +75,7 @@ static inline uint32_t changes_epoch(const struct changes *changes)
 }
 
 /* Whether all these counters are what they were. Ask for the epoch first. */
-bool changes_spare(const struct changes *changes, const struct mark *marks, uint32_t count);
+bool changes_none_since(const struct changes *changes, const struct mark *marks, uint32_t count);
 
 /* Watches a directory, and notes what is to be known of it in the trail. Its number; -1, and the trail is blind, where
  * it can't be watched. May sleep. */

@@ -1,6 +1,6 @@
 /*
- * docroot: the files that are served, as one thread sees them: a root that nothing leaves, and a cache of what was
- * found beneath it, which holds nothing that has changed.
+ * docroot: one thread's view of the files that are served: a root that nothing leaves, and a cache of what was found
+ * beneath it, which holds nothing that has changed.
  *
  * What is asked for the first time is opened, given to who asked, and let go with the next call, so that one file after
  * the other passes through the same memory. From the second time on it is kept, and so is from the first what could not
@@ -35,10 +35,10 @@ void docroot_close(struct docroot *docroot);
 void docroot_catch_up(const struct docroot *docroot);
 
 /*
- * What `path` is (normalised, NUL-ended): from the cache while nothing is told of changes, and a second has not passed;
- * else by opening it, if that needs no disk. `found`: what docroot_look_up() made of it, or NULL; its reference is
- * taken over. `coded`: a variant in a content coding would do, so that it must be known whether there are any. The
- * entry is valid until the next call; hold it to keep it.
+ * What `path` is (normalised, NUL-ended): from the cache while nothing is told of changes, and less than
+ * site->valid_ms has passed since it was looked at; else by opening it, if that needs no disk. `found`: what
+ * docroot_look_up() made of it, or NULL; its reference is taken over. `coded`: a variant in a content coding would do,
+ * so that it must be known whether there are any. The entry is valid until the next call; hold it to keep it.
  */
 enum docroot_outcome docroot_find(struct docroot *docroot, struct slice path, struct entry *found, bool coded,
                                   const struct clock *now, struct entry **entry);

@@ -33,8 +33,8 @@ bool identity_same(const struct identity *a, const struct identity *b);
 struct validators identity_validators(const struct identity *identity, enum coding coding, const struct clock *now,
                                       char *tag);
 
-/* Whether the file was changed so shortly before `then`, which was read from file_time_now() before the file was looked
- * at, that it may have been changed since and show it by no time: what was read of it is good for one answer. */
+/* Whether the file was changed so shortly before `then`, which was read from file_time_now() before its bytes were,
+ * that it may have been changed since and show it by no time: what was read of it is good for one answer. */
 bool identity_is_young(const struct identity *identity, struct timespec then);
 
 /* Whether it was changed within the second that it is now, so that its date is yet to come. */

@@ -1,5 +1,5 @@
 /*
- * root: the directory that is served, and the path that leads to it.
+ * root: a directory that is or was served, open, and the path that leads to it.
  *
  * That path may be a link which somebody swaps for another while we run (ln -sfn), or a directory that is renamed. Each
  * request is answered from where it leads when that request has come, and from there alone. While it leads nowhere, as
@@ -15,7 +15,7 @@
 /* A directory that the path leads to, or led to. It never changes; whoever drops the last reference closes it. */
 struct root {
     int fd;
-    bool asleep; /* nothing beneath it is opened without sleeping, see beneath_may_sleep() */
+    bool may_sleep; /* nothing beneath it is opened without sleeping, see beneath_may_sleep() */
     dev_t device;
     ino_t inode;
     uint64_t number; /* no other has the same */
@@ -35,8 +35,8 @@ struct root_path {
     _Atomic bool blind; /* nothing is told of it */
 };
 
-/* Finds the directory. `valid_ms`: what was found out is believed for so long. 0, or -1 with errno: it can't be opened
- * as a directory. */
+/* Finds the directory. `valid_ms`: after so long the path is looked at again, though no change was told. 0, or -1 with
+ * errno: it can't be opened as a directory. */
 int root_path_open(struct root_path *path, const char *directory, struct changes *changes, uint32_t valid_ms);
 
 /* Safe on a zeroed one. */
@@ -45,7 +45,7 @@ void root_path_close(struct root_path *path);
 /* Whether it leads to the same directory as another path. May sleep. */
 bool root_path_leads_to(const struct root_path *path, const char *directory);
 
-/* Whether this is still the directory to be served: one of few comparisons in most cases; never sleeps. False, too,
+/* Whether this is still the directory to be served: a few comparisons in most cases; never sleeps. False, too,
  * where that can't be told: see root_take_now(). */
 bool root_is_current(struct root_path *path, const struct root *root, const struct clock *now);
 

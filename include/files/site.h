@@ -1,6 +1,6 @@
 /*
  * site: what is served, and what every head of it says. Filled in once, at the start; all threads refer to the one, and
- * nobody changes it, but for what is shared by them and says so itself.
+ * nobody changes it. What `source` points to changes, under locks of its own.
  */
 #ifndef SHUNT_FILES_SITE_H
 #define SHUNT_FILES_SITE_H
@@ -13,7 +13,8 @@ enum { SITE_VALID_MS = 1000 };
 struct site {
     struct source *source; /* of all files; not owned */
     struct head_rules head;
-    uint32_t valid_ms;        /* what was found out is believed for so long, if nothing is told of it [SITE_VALID_MS] */
+    uint32_t valid_ms; /* after so long what was found is looked at again, though no change was told; 0: each time
+                          [SITE_VALID_MS] */
     enum beneath_links links; /* which symbolic links are followed */
     bool dotfiles;            /* names that begin with a dot are served too, see path_is_hidden() */
 };

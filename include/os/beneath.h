@@ -1,5 +1,6 @@
 /*
- * beneath: opens that can't leave a directory (openat2(2), RESOLVE_BENEATH), unless its links may.
+ * beneath: opens that can't leave a directory (openat2(2), RESOLVE_BENEATH), unless its links are let to; and what can
+ * be known without sleeping.
  */
 #ifndef SHUNT_OS_BENEATH_H
 #define SHUNT_OS_BENEATH_H
@@ -24,7 +25,7 @@ enum beneath_links {
  * beneath_may_sleep(). */
 enum beneath_mode {
     BENEATH_NOW = 1,
-    BENEATH_NOW_STRAIGHT, /* the same, and EAGAIN where the last name is a link's */
+    BENEATH_NOW_NOFOLLOW, /* the same, and EAGAIN where the last name is a link's */
     BENEATH_WAIT,         /* may sleep */
 };
 

@@ -38,7 +38,7 @@ struct options {
     int linger_s;     /* -1: close(2) doesn't wait; else SO_LINGER's seconds */
     uint32_t stop_ms; /* for running responses when stopping */
     struct conn_limits limits;
-    struct site site;       /* but for its root */
+    struct site site;       /* but for its source */
     uint32_t cache_entries; /* of each thread's cache */
     uint32_t cache_bytes;   /* of all caches together */
 };

@@ -212,8 +212,8 @@ static void begin_reply(struct reading *r, const struct request *request, const 
 static void want_files(const struct conn_env *env)
 {
     docroot_shed_files(env->replier.docroot);
-    if (env->files_wanted != NULL)
-        atomic_fetch_add_explicit(env->files_wanted, 1, memory_order_relaxed);
+    if (env->shed_files != NULL)
+        atomic_fetch_add_explicit(env->shed_files, 1, memory_order_relaxed);
 }
 
 /* What stands in the way of a request before anybody looks for its file: an HTTP status, or 0. */
@@ -252,6 +252,8 @@ static enum step answer(struct reading *r, const struct request *request, size_t
     case REPLY_MADE:
         break;
     }
+    if (reply.status == 503)
+        want_files(r->env);
     /* Where the end is our idea, the client may be sending its body, or its next request, already; and some send an
      * empty line behind a body. */
     c->lingering = request->keep_alive || body_is_expected(request) || buffer_length(r->in) > head_len;

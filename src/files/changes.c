@@ -45,6 +45,7 @@ void changes_close(struct changes *changes)
 
 /* ---- events */
 
+/* No secret: whoever chooses names has the disk, and two that share a counter cost a second look. */
 static uint32_t counter_of(int number, struct slice name)
 {
     return (uint32_t)hash_bytes((struct hash_key){(uint64_t)number, 0}, name) & (CHANGES_COUNTERS - 1);
@@ -95,7 +96,7 @@ void changes_catch_up(struct changes *changes)
 
 /* ---- trails */
 
-bool changes_spare(const struct changes *changes, const struct mark *marks, uint32_t count)
+bool changes_none_since(const struct changes *changes, const struct mark *marks, uint32_t count)
 {
     for (uint32_t i = 0; i < count; i++)
         if (atomic_load_explicit(&changes->counters[marks[i].counter], memory_order_relaxed) != marks[i].value)

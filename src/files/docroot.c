@@ -148,7 +148,7 @@ static enum docroot_outcome ask(const struct docroot *docroot, struct entry *ent
     return DOCROOT_SLEEPS;
 }
 
-/* An entry that has been believed long enough. */
+/* An entry that is due, or of which nothing is told. */
 static enum docroot_outcome check(struct docroot *docroot, struct slice path, const struct clock *now,
                                   struct entry **entry)
 {

@@ -190,7 +190,8 @@ static enum loaded load(struct entry *entry, const struct look *look, struct tim
     return loaded;
 }
 
-/* A body in memory has a tag even where its file's times say nothing: that of the bytes. 0 or -1. */
+/* A body in memory has a tag even where its file's times say nothing: that of the bytes, the same on each machine and
+ * after each start. 0 or -1. */
 static int tag_content(struct entry *entry, const struct head_rules *rules)
 {
     uint64_t hash = hash_bytes((struct hash_key){0}, (struct slice){entry_body(entry), entry->size});
@@ -342,7 +343,7 @@ bool entry_is_untouched(struct entry *entry, const struct changes *changes)
     uint32_t epoch = changes_epoch(changes);
     if (epoch == entry->epoch)
         return true;
-    if (!changes_spare(changes, entry->marks, entry->mark_count))
+    if (!changes_none_since(changes, entry->marks, entry->mark_count))
         return false;
     entry->epoch = epoch;
     return true;

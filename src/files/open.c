@@ -68,13 +68,13 @@ static const char *relative_path(const struct look *look, char *name)
 static int open_now(const struct look *look, const char *relative)
 {
     const struct site *site = look->site;
-    bool known = !look->root->asleep;
+    bool known = !look->root->may_sleep;
     if (known && look->trail != NULL)
         known =
             ways_recall(&site->source->ways, (struct ways_path){look->root->number, relative}, look->now, look->trail);
-    if (known)
+    if (known) /* a way ends at its last directory: were the last name a link, the trail would lack where that leads */
         return beneath_open(look->root->fd, relative, site->links,
-                            look->trail == NULL ? BENEATH_NOW : BENEATH_NOW_STRAIGHT);
+                            look->trail == NULL ? BENEATH_NOW : BENEATH_NOW_NOFOLLOW);
     errno = EAGAIN;
     return -1;
 }

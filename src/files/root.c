@@ -26,7 +26,7 @@ static struct root *new_root(const char *path)
     }
     *root = (struct root){
         .fd = fd,
-        .asleep = beneath_may_sleep(fd),
+        .may_sleep = beneath_may_sleep(fd),
         .device = st.st_dev,
         .inode = st.st_ino,
     };
@@ -97,7 +97,7 @@ static bool settle(struct root_path *path, struct root *root, const struct trail
 {
     pthread_mutex_lock(&path->lock);
     struct root *before = atomic_load(&path->root);
-    bool settles = trail->blind || changes_spare(path->changes, trail->marks, trail->count);
+    bool settles = trail->blind || changes_none_since(path->changes, trail->marks, trail->count);
     if (settles) {
         if (root != NULL && (before == NULL || !is_same(root, before))) {
             root->number = before == NULL ? 1 : before->number + 1;
@@ -180,7 +180,7 @@ static bool is_untouched(struct root_path *path, uint32_t epoch)
     if (epoch == atomic_load(&path->epoch))
         return true;
     pthread_mutex_lock(&path->lock);
-    bool untouched = changes_spare(path->changes, path->trail.marks, path->trail.count);
+    bool untouched = changes_none_since(path->changes, path->trail.marks, path->trail.count);
     if (untouched)
         atomic_store(&path->epoch, epoch);
     pthread_mutex_unlock(&path->lock);

@@ -67,7 +67,7 @@ static bool leads_to(struct way *way, uint64_t root, struct slice directory)
 static bool holds(const struct ways *ways, const struct way *way, const struct clock *now)
 {
     return !(way->blind && now->now_ms - way->made_ms >= CHANGES_RETRY_MS) &&
-           changes_spare(ways->changes, way->marks, way->count);
+           changes_none_since(ways->changes, way->marks, way->count);
 }
 
 /* The trail may have marks of another name in the same directory: a way's marks are its first. */

@@ -107,7 +107,7 @@ int beneath_open(int root, const char *path, enum beneath_links links, enum bene
         return -1;
     }
     if (mode != BENEATH_WAIT)
-        return open_now(root, opened, resolve_of(links), mode == BENEATH_NOW_STRAIGHT);
+        return open_now(root, opened, resolve_of(links), mode == BENEATH_NOW_NOFOLLOW);
     int fd = open_patiently(root, opened, resolve_of(links));
     if (fd >= 0 || (errno != ENOSYS && errno != EPERM))
         return fd;

@@ -108,7 +108,7 @@ static void close_listeners(struct server *server)
     server->listening = 0;
 }
 
-/* Processes share no memory, in which one could tell another what has changed: each looks for itself. */
+/* Processes share no memory for the counters of changes: they don't listen, and each request looks. */
 static int open_source(struct server *server)
 {
     const struct options *options = server->options;

@@ -72,7 +72,7 @@ static void note(struct world *w, struct trail *trail, const char *directory, co
 
 static bool holds(const struct world *w, const struct trail *trail)
 {
-    return changes_spare(&w->changes, trail->marks, trail->count);
+    return changes_none_since(&w->changes, trail->marks, trail->count);
 }
 
 static void look(struct world *w)
@@ -476,7 +476,7 @@ static void who_does_not_listen_is_told_nothing(void **state)
     assert_false(changes_are_told(&changes));
     changes_catch_up(&changes);
     assert_int_equal(changes_epoch(&changes), 0);
-    assert_true(changes_spare(&changes, NULL, 0));
+    assert_true(changes_none_since(&changes, NULL, 0));
     changes_close(&changes);
     struct changes zeroed = {0}; /* and its watch's number is 0 */
     int before = fcntl(0, F_GETFD);

@@ -229,7 +229,7 @@ static void what_lies_where_opens_may_sleep_is_found_and_checked_by_those_who_ma
     struct entry *entry;
     struct clock then = now;
     open_world(&w);
-    atomic_load(&w.source.path.root)->asleep = true;
+    atomic_load(&w.source.path.root)->may_sleep = true;
     warm(&w, "one/small");
     assert_int_equal(docroot_find(&w.docroot, SLICE("/small"), NULL, false, &then, &entry), DOCROOT_SLEEPS);
     struct entry *found = find(&w, "/small", NOW);
@@ -262,7 +262,7 @@ static void while_one_asks_whether_it_holds_others_get_what_held_a_moment_ago(vo
     (void)state;
     struct world w;
     open_world(&w);
-    atomic_load(&w.source.path.root)->asleep = true;
+    atomic_load(&w.source.path.root)->may_sleep = true;
     keep(&w, "/small");
     assert_false(sleeps_at(&w, NOW + SITE_VALID_MS - 1));
     assert_true(sleeps_at(&w, NOW + SITE_VALID_MS));
@@ -283,7 +283,7 @@ static void where_nothing_is_told_all_ask_whether_it_holds(void **state)
     (void)state;
     struct world w;
     open_world_that(&w, false);
-    atomic_load(&w.source.path.root)->asleep = true;
+    atomic_load(&w.source.path.root)->may_sleep = true;
     find(&w, "/small", NOW);
     for (int i = 0; i < 3; i++)
         assert_true(sleeps_at(&w, NOW));

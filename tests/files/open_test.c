@@ -138,7 +138,7 @@ static void of_a_site_that_may_sleep_nothing_is_opened_without_sleeping(void **s
     (void)state;
     struct world world;
     open_world(&world);
-    world.root.asleep = true;
+    world.root.may_sleep = true;
     assert_int_equal(status_of(&world, "/file", BENEATH_WAIT), 200);
     assert_int_equal(status_of(&world, "/file", BENEATH_NOW), 0);
     assert_int_equal(errno, EAGAIN);
@@ -152,7 +152,7 @@ static void what_is_hidden_is_known_without_sleeping(void **state)
     (void)state;
     struct world world;
     open_world(&world);
-    world.root.asleep = true;
+    world.root.may_sleep = true;
     assert_int_equal(status_of(&world, "/.hidden", BENEATH_NOW), 404);
     assert_int_equal(status_of(&world, "/.git/", BENEATH_NOW), 404);
     close_world(&world);

@@ -80,7 +80,7 @@ static bool recall(struct world *w, const char *path, struct trail *trail)
 
 static bool holds(const struct world *w, const struct trail *trail)
 {
-    return changes_spare(&w->changes, trail->marks, trail->count);
+    return changes_none_since(&w->changes, trail->marks, trail->count);
 }
 
 static void change(struct world *w, enum change_kind kind, const char *path, const char *text)

@@ -543,7 +543,7 @@ static void nothing_opens_now(void)
     expect_row(by_kernel, world.root, &(struct row){"a file opens", "file", 0, "file"});
     assert_int_equal(beneath_open(world.root, "file", BENEATH_LINKS_INSIDE, BENEATH_NOW), -1);
     assert_int_equal(errno, EAGAIN);
-    assert_int_equal(beneath_open(world.root, "file", BENEATH_LINKS_INSIDE, BENEATH_NOW_STRAIGHT), -1);
+    assert_int_equal(beneath_open(world.root, "file", BENEATH_LINKS_INSIDE, BENEATH_NOW_NOFOLLOW), -1);
     assert_int_equal(errno, EAGAIN);
     assert_int_equal(beneath_still_leads(world.tree.path, 0, 0), -1);
     assert_int_equal(errno, EAGAIN);
@@ -596,7 +596,7 @@ static void straight_on_a_last_name_that_is_a_link_is_no_answer(void **state)
     for (size_t i = 0; i < sizeof straight / sizeof *straight; i++) {
         close(by_kernel(world.root, straight[i].path, straight[i].links)); /* now it is in memory */
         errno = 0;
-        int fd = beneath_open(world.root, straight[i].path, straight[i].links, BENEATH_NOW_STRAIGHT);
+        int fd = beneath_open(world.root, straight[i].path, straight[i].links, BENEATH_NOW_NOFOLLOW);
         int error = fd < 0 ? errno : 0;
         if (error != straight[i].error)
             fail_msg("%s: \"%s\" gave \"%s\", not \"%s\"", straight[i].name, straight[i].path, strerror(error),
