@@ -72,6 +72,9 @@ struct entry {
  * open_file(), where that returns 0. look->trail is empty to begin with, if it is given; the entry takes it over. */
 struct entry *entry_open(const struct look *look);
 
+/* The codings in which there are variants, a bit for each. */
+uint32_t entry_codings(const struct entry *entry);
+
 /* Which of the entry and its variants a request is answered with. The reference stays the entry's. */
 struct entry *entry_choose(struct entry *entry, const struct request *request);
 
