@@ -5,6 +5,8 @@
  */
 #include "pack/job.h"
 
+#include "os/file_time.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -17,6 +19,8 @@
 #include <unistd.h>
 
 extern char **environ;
+
+enum { YOUNG_MS = 2, YOUNG_TRIES = 1500 }; /* the longest that a file is young is three seconds */
 
 /* Writes the reason, and returns -1. */
 __attribute__((format(printf, 2, 3))) static int fail(struct pack_job *job, const char *format, ...)
@@ -50,14 +54,25 @@ static bool is_unchanged(const struct pack_job *job)
     return identity_same(&now, &then);
 }
 
+/* What was changed a moment ago may change again and show it by no time: it is read a moment later, when
+ * is_unchanged() can tell. */
+static void wait_while_young(const struct stat *st)
+{
+    struct identity identity = identity_of(st);
+    for (int tries = 0; identity_is_young(&identity, file_time_now()) && tries < YOUNG_TRIES; tries++)
+        usleep(YOUNG_MS * 1000);
+}
+
 /* The original, open for reading; -1 after the reason was written. */
 static int open_original(struct pack_job *job)
 {
     int input = openat(job->directory, original_name(job), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
     if (input < 0)
         return fail(job, "%s", strerror(errno));
-    if (fstat(input, &job->original) == 0 && S_ISREG(job->original.st_mode))
+    if (fstat(input, &job->original) == 0 && S_ISREG(job->original.st_mode)) {
+        wait_while_young(&job->original);
         return input;
+    }
     close(input);
     return fail(job, "it isn't a regular file any more");
 }
