@@ -25,8 +25,8 @@ bool identity_same(const struct identity *a, const struct identity *b);
  * Its validators as of now, in this content coding; the tag is written to `tag` (room for ETAG_MAX bytes), and pointed
  * to.
  *
- * The tag is of size and time of modification; where that is 0 or 1, as reproducible builds set it, of the time of
- * change. Last-Modified is neither such a time nor one that lies ahead (RFC 9110 8.8.2.1).
+ * The tag is of size and time of modification; where that is one that packers give to all files (0, 1, and zip's and
+ * npm's), of the time of change. Last-Modified is neither such a time nor one that lies ahead (RFC 9110 8.8.2.1).
  * While the second of the last change isn't over, the one before it is told: who was given this second's state must not
  * take it for one that is made later in the same second (8.8.2.2).
  */

@@ -1,7 +1,6 @@
 #include "files/identity.h"
 
 enum {
-    MTIME_REPRODUCIBLE_MAX = 1,
     SECOND_NS = 1000000000,
     WRITE_NS = 20000000, /* write(2) dates the file first: it may be interrupted before the bytes are there */
     COARSE_GRAIN_S = 2,  /* of file systems that count seconds, or two at a time */
@@ -29,10 +28,24 @@ bool identity_same(const struct identity *a, const struct identity *b)
            same_time(a->modified, b->modified) && same_time(a->changed, b->changed);
 }
 
+/* What tools set that want the same bytes to make the same archive: of one version and the next alike. */
+static bool says_nothing(time_t modified)
+{
+    switch (modified) {
+    case 0:         /* tar, containers' images */
+    case 1:         /* Nix */
+    case 315532800: /* zip: the first day that it knows */
+    case 499162500: /* npm: 26 October 1985 */
+        return true;
+    default:
+        return false;
+    }
+}
+
 static size_t format_plain(const struct identity *identity, char *tag)
 {
     struct timespec modified = identity->modified, changed = identity->changed;
-    if (modified.tv_sec < 0 || modified.tv_sec > MTIME_REPRODUCIBLE_MAX)
+    if (!says_nothing(modified.tv_sec))
         return etag_format(modified.tv_sec, (uint32_t)modified.tv_nsec, identity->size, tag);
     return etag_format_changed(changed.tv_sec, (uint32_t)changed.tv_nsec, identity->size, tag);
 }
@@ -56,7 +69,7 @@ static size_t format_tag(const struct identity *identity, enum coding coding, ch
 bool identity_has_date(const struct identity *identity, const struct clock *now)
 {
     time_t modified = identity->modified.tv_sec;
-    return modified > MTIME_REPRODUCIBLE_MAX && modified <= now->second;
+    return modified > 0 && !says_nothing(modified) && modified <= now->second;
 }
 
 bool identity_is_of_this_second(const struct identity *identity, const struct clock *now)

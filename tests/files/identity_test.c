@@ -154,6 +154,10 @@ static const struct told_row {
     {"a time that lies ahead is no date", {T, 4}, {T, 5}, T - 1, CODING_IDENTITY, "\"3b9aca00.4-3\"", false},
     {"a time of 0 is none", {0, 4}, {T, 5}, T, CODING_IDENTITY, "\"t3b9aca00.5-3\"", false},
     {"nor is one of 1", {1, 4}, {T, 5}, T, CODING_GZIP, "\"t3b9aca00.5-3-gzip\"", false},
+    {"nor is zip's first day", {315532800, 0}, {T, 5}, T, CODING_IDENTITY, "\"t3b9aca00.5-3\"", false},
+    {"nor is npm's", {499162500, 0}, {T, 5}, T, CODING_IDENTITY, "\"t3b9aca00.5-3\"", false},
+    {"a second later is another time", {499162501, 0}, {T, 5}, T, CODING_IDENTITY, "\"1dc09d85.0-3\"", true},
+    {"a time before 1970 makes a tag, and is no date", {-1, 4}, {T, 5}, T, CODING_IDENTITY, "\"-1.4-3\"", false},
     {"one of 2 is", {2, 4}, {T, 5}, T, CODING_IDENTITY, "\"2.4-3\"", true},
 };
 
