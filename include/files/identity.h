@@ -27,8 +27,6 @@ bool identity_same(const struct identity *a, const struct identity *b);
  *
  * The tag is of size and time of modification; where that is one that packers give to all files (0, 1, and zip's and
  * npm's), of the time of change. Last-Modified is neither such a time nor one that lies ahead (RFC 9110 8.8.2.1).
- * While the second of the last change isn't over, the one before it is told: who was given this second's state must not
- * take it for one that is made later in the same second (8.8.2.2).
  */
 struct validators identity_validators(const struct identity *identity, enum coding coding, const struct clock *now,
                                       char *tag);
@@ -36,9 +34,6 @@ struct validators identity_validators(const struct identity *identity, enum codi
 /* Whether the file was changed so shortly before `then`, which was read from file_time_now() before its bytes were,
  * that it may have been changed since and show it by no time: what was read of it is good for one answer. */
 bool identity_is_young(const struct identity *identity, struct timespec then);
-
-/* Whether it was changed within the second that it is now, so that its date is yet to come. */
-bool identity_is_of_this_second(const struct identity *identity, const struct clock *now);
 
 /* Whether its validators have a Last-Modified as of now. */
 bool identity_has_date(const struct identity *identity, const struct clock *now);

@@ -99,11 +99,12 @@ static int make_image(struct entry *entry, const struct head_rules *rules, bool 
 static enum loaded load(struct entry *entry, const struct look *look, struct timespec begun, bool with_body)
 {
     entry->size = entry->identity.size;
-    bool fresh = identity_is_young(&entry->identity, begun);
-    entry->young = fresh || identity_is_of_this_second(&entry->identity, look->now);
+    entry->young = identity_is_young(&entry->identity, begun);
     entry->validators = identity_validators(&entry->identity, entry->coding, look->now, entry->tag);
-    if (fresh) /* what comes of the next change may have the same size and times */
+    if (entry->young) { /* what comes of the next change may have the same size and times: it must not have these */
         entry->validators.etag.len = 0;
+        entry->validators.last_modified--;
+    }
     with_body = with_body && entry->size <= ENTRY_BODY_MAX;
     if (make_image(entry, &look->site->head, with_body) < 0)
         return FAILED;

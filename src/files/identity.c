@@ -72,17 +72,12 @@ bool identity_has_date(const struct identity *identity, const struct clock *now)
     return modified > 0 && !says_nothing(modified) && modified <= now->second;
 }
 
-bool identity_is_of_this_second(const struct identity *identity, const struct clock *now)
-{
-    return identity->modified.tv_sec == now->second;
-}
-
 struct validators identity_validators(const struct identity *identity, enum coding coding, const struct clock *now,
                                       char *tag)
 {
     return (struct validators){
         .etag = {tag, format_tag(identity, coding, tag)},
-        .last_modified = identity->modified.tv_sec - identity_is_of_this_second(identity, now),
+        .last_modified = identity->modified.tv_sec,
         .has_last_modified = identity_has_date(identity, now),
     };
 }
