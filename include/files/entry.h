@@ -29,10 +29,10 @@ struct entry {
     struct closer *closer; /* whose affair its close is; NULL: that of whoever drops the last reference */
     bool never_cold;       /* it lies in a file system that is memory */
     bool elsewhere;        /* it lies in one whose every answer may be slow, whatever is in memory: see hot_fetch() */
-    bool young;            /* its file, or a variant's, may have changed since it was read: good for one answer */
-    uint32_t mark_count;   /* what it depends on: */
-    struct mark *marks;    /* owned */
-    uint64_t root;         /* number of the directory that it was looked for in */
+    bool young; /* its file, or a variant's, may have changed since it was read, or failed: good for one answer */
+    uint32_t mark_count; /* what it depends on: */
+    struct mark *marks;  /* owned */
+    uint64_t root;       /* number of the directory that it was looked for in */
     struct identity identity;
     enum coding coding;              /* of the body */
     struct entry *variants[CODINGS]; /* references, or NULL; none of CODING_IDENTITY, which is the entry itself */

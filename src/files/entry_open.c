@@ -153,7 +153,10 @@ static int load_file(struct entry *entry, const struct look *look)
 /* An entry for a file that could not be opened or read. */
 static struct entry *refusal(int status, const struct look *look)
 {
-    return status == 0 ? NULL : new_entry(status, look);
+    struct entry *entry = status == 0 ? NULL : new_entry(status, look);
+    if (entry != NULL)
+        entry->young = status == 500; /* what has failed once may not fail again, and nobody is told when */
+    return entry;
 }
 
 /* An entry for a file that is open: the descriptor is its, be it loaded or not. NULL with errno. */
