@@ -17,9 +17,8 @@ struct source {
 };
 
 /* `directory` isn't copied. `valid_ms`: see struct site; with 0 nobody listens, as each request looks anyway.
- * `listens`: to what is told of changes, if that can be had; not in a process that will be
- * forked. 0, or -1 with errno: the directory can't be opened as one, or there is no memory; source_close() is owed
- * either way. */
+ * `listens`: to what is told of changes, if that can be had; not in a process that will be forked. 0, or -1 with errno:
+ * the directory can't be opened as one, or there is no memory; source_close() is owed either way. */
 int source_open(struct source *source, const char *directory, uint32_t valid_ms, bool listens);
 
 /* Safe on a zeroed source, and to repeat. */

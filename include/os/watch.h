@@ -24,8 +24,8 @@ enum watch_interest {
 int watch_open(void);
 
 /* Watches a directory, given by its fd. Its number, above 0: they are given out in turn, and come again after 2^31
- * others; of one that is watched already, the one it has. -1 with errno: ENOSPC (too many for this user), EACCES (it can't be read),
- * ENOENT (proc(5) isn't mounted), ENOMEM. Takes longer where many of its files' names are in memory. */
+ * others; of one that is watched already, the one it has. -1 with errno: ENOSPC (too many for this user), EACCES (it
+ * can't be read), ENOENT (proc(5) isn't mounted), ENOMEM. Takes longer where many of its files' names are in memory. */
 int watch_add(int watch, int directory, enum watch_interest interest);
 
 /* Watches it no more, which is told of as a change of the directory itself; nothing if it isn't watched. */

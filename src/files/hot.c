@@ -1,7 +1,6 @@
 #include "files/hot.h"
 
 #include <errno.h>
-#include <unistd.h>
 
 enum {
     SAMPLE_EVERY = 128 * 1024, /* bytes: the kernel reads ahead in pieces of this size */
@@ -41,20 +40,12 @@ void hot_note(struct entry *entry, uint64_t offset, uint64_t upto, uint64_t now_
         entry->hot_ms = now_ms;
 }
 
-static ssize_t read_some(const struct entry *entry, char *to, size_t length, uint64_t offset)
-{
-    ssize_t n;
-    do
-        n = pread(entry->fd, to, length, (off_t)offset);
-    while (n < 0 && errno == EINTR);
-    return n;
-}
-
 int hot_warm(const struct entry *entry, uint64_t offset, uint64_t length)
 {
     char chunk[WARM_CHUNK];
     while (length > 0) {
-        ssize_t n = read_some(entry, chunk, length < sizeof chunk ? length : sizeof chunk, offset);
+        ssize_t n =
+            open_read(entry->fd, chunk, length < sizeof chunk ? length : sizeof chunk, (off_t)offset, BENEATH_WAIT);
         if (n <= 0) /* 0: the file shrank, which whoever sends from it will see */
             return (int)n;
         offset += (uint64_t)n;
@@ -67,7 +58,7 @@ int hot_fetch(const struct entry *entry, uint64_t offset, size_t length, struct 
 {
     if (buffer_reserve(window, length) < 0)
         return -1;
-    ssize_t n = read_some(entry, buffer_tail(window), length, offset);
+    ssize_t n = open_read(entry->fd, buffer_tail(window), length, (off_t)offset, BENEATH_WAIT);
     if (n == 0)
         errno = ENODATA;
     if (n <= 0)

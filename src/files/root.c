@@ -47,6 +47,11 @@ static bool is_same(const struct root *a, const struct root *b)
     return a->device == b->device && a->inode == b->inode;
 }
 
+static bool is_of(const struct root *root, const struct stat *st)
+{
+    return st->st_dev == root->device && st->st_ino == root->inode;
+}
+
 /* ---- the path to it */
 
 /* One walk along it. */
@@ -88,7 +93,7 @@ static bool has_passed_all(int fd, int error, const struct root *root)
         return true;
     if (fd < 0)
         return error == EACCES;
-    return fstat(fd, &st) == 0 && st.st_dev == root->device && st.st_ino == root->inode;
+    return fstat(fd, &st) == 0 && is_of(root, &st);
 }
 
 /* Takes over what was found out, unless it was changed meanwhile; and `root`, NULL where the path leads nowhere. */
@@ -167,9 +172,8 @@ void root_path_close(struct root_path *path)
 
 bool root_path_leads_to(const struct root_path *path, const char *directory)
 {
-    const struct root *root = atomic_load(&path->root);
     struct stat st;
-    return stat(directory, &st) == 0 && st.st_dev == root->device && st.st_ino == root->inode;
+    return stat(directory, &st) == 0 && is_of(atomic_load(&path->root), &st);
 }
 
 /* ---- the directory to be served now */
