@@ -7,14 +7,6 @@
 
 enum { MOST = 20, CROWD = 150, FILES = 64, RECOVERY_MS = 5000 };
 
-static int count_lines(const char *text)
-{
-    int lines = 0;
-    for (; (text = strchr(text, '\n')); text++)
-        lines++;
-    return lines;
-}
-
 /* Opens `count` clients, each in the middle of a body that it doesn't read. False when one can't. */
 static bool occupy(struct stage *stage, struct client *clients, int count)
 {

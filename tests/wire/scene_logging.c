@@ -30,14 +30,6 @@ static char *read_log(const struct stage *stage)
     return text;
 }
 
-static int count_lines(const char *text)
-{
-    int lines = 0;
-    for (; (text = strchr(text, '\n')); text++)
-        lines++;
-    return lines;
-}
-
 /* How many lines of the log match the pattern. */
 static int count_matches(const char *log, const char *pattern)
 {

@@ -19,14 +19,6 @@ enum {
     BATCH = 2000,
 };
 
-static int count_lines(const char *text)
-{
-    int lines = 0;
-    for (; (text = strchr(text, '\n')); text++)
-        lines++;
-    return lines;
-}
-
 static bool open_all(struct stage *stage, struct client *clients, int count, const char *path)
 {
     for (int i = 0; i < count; i++) {

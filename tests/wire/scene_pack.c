@@ -153,16 +153,6 @@ static int pack(struct stage *stage, const char *option)
     return status;
 }
 
-static int count_lines(const char *text)
-{
-    int lines = 0;
-    while ((text = strchr(text, '\n'))) {
-        lines++;
-        text++;
-    }
-    return lines;
-}
-
 /* How many names in a directory of the tree begin so. */
 static int count_names(const struct stage *stage, const char *directory, const char *beginning)
 {

@@ -177,14 +177,6 @@ static const char *no_descriptors_for_files(struct stage *stage)
     return NULL;
 }
 
-static int count_lines(const char *text)
-{
-    int lines = 0;
-    for (; (text = strchr(text, '\n')); text++)
-        lines++;
-    return lines;
-}
-
 /* Half a head each, so that none of them is idle; then, for as long as is watched, newcomers as well. */
 static const char *watch_it_full(struct stage *stage, struct client *crowd)
 {

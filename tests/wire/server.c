@@ -191,6 +191,14 @@ static int children(const struct server *server)
     return count;
 }
 
+int count_lines(const char *text)
+{
+    int lines = 0;
+    for (; (text = strchr(text, '\n')); text++)
+        lines++;
+    return lines;
+}
+
 int server_fds(const struct server *server)
 {
     char path[64];

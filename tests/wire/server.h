@@ -52,6 +52,9 @@ int server_stop(struct server *server, int signal_number);
 /* What it wrote to stderr after the banner line, up to now. */
 const char *server_complaints(struct server *server);
 
+/* The lines of such a text, or of another. */
+int count_lines(const char *text);
+
 /* Of the running server: open file descriptors (a child process counts as one), resident kilobytes, CPU milliseconds
  * used; -1 if it is gone. */
 int server_fds(const struct server *server);
