@@ -39,6 +39,7 @@ struct worker {
     struct docroot docroot;
     struct meter meter;
     uint32_t shed_files; /* what engine_shared said when it last gave up its files */
+    uint64_t tidy_ms;    /* when its docroot is to be tidied again */
     struct worker_counts counts;
 
     _Alignas(64) _Atomic uint64_t ended; /* shared: connections closed here; written by this thread */

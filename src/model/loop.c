@@ -130,6 +130,16 @@ static bool is_to_sweep(struct worker *worker)
                                                                        memory_order_relaxed, memory_order_relaxed);
 }
 
+/* Every worker has files of its own to give up, whoever of its place sweeps. */
+static void tidy(struct worker *worker)
+{
+    uint64_t now_ms = worker->env.clock.now_ms;
+    if (now_ms < worker->tidy_ms)
+        return;
+    worker->tidy_ms = now_ms + SWEEP_EVERY_MS;
+    docroot_tidy(&worker->docroot);
+}
+
 static void poll_loop(struct worker *worker)
 {
     struct poller_event events[EVENTS_MAX];
@@ -141,10 +151,9 @@ static void poll_loop(struct worker *worker)
         run_ready(worker, events, count);
         run_inbox(worker);
         shed(worker);
-        if (is_to_sweep(worker)) {
+        if (is_to_sweep(worker))
             sweep(worker);
-            docroot_tidy(&worker->docroot);
-        }
+        tidy(worker);
         if (worker->place->acceptor != NULL)
             acceptor_look(worker->place->acceptor);
         worker_tell_logger(worker);
