@@ -46,7 +46,14 @@ static uint32_t codings_to_check(const struct entry *entry, enum beneath_mode mo
 {
     if (!media_compresses(entry->type))
         return 0;
-    return entry->blind || entry->unsure || mode == BENEATH_WAIT ? SIDECARS_ALL : entry_codings(entry);
+    return entry->blind || mode == BENEATH_WAIT ? SIDECARS_ALL : entry_codings(entry);
+}
+
+/* What couldn't be told without sleeping is not asked again until somebody wants a variant, which sends him to where
+ * that may be done: names that aren't there don't come into the kernel's memory by themselves. */
+static bool stays_unsure(const struct entry *entry, enum beneath_mode mode)
+{
+    return entry->unsure && !entry->blind && mode == BENEATH_NOW;
 }
 
 /* The same of its variants. */
@@ -54,6 +61,8 @@ static enum entry_check check_variants(const struct entry *entry, const struct l
 {
     struct sidecars sidecars;
     enum entry_check checked = ENTRY_HOLDS;
+    if (stays_unsure(entry, look->mode))
+        return ENTRY_UNSURE;
     uint32_t wanted = codings_to_check(entry, look->mode);
     if (wanted == 0)
         return ENTRY_HOLDS;

@@ -1208,6 +1208,34 @@ static void what_is_not_known_of_variants_without_sleeping_is_said_to_be_unsure(
     entry_drop(entry);
 }
 
+/* With one descriptor, which is the file's own. */
+static void who_may_not_sleep_asks_once_for_variants_that_nobody_wants(void **state)
+{
+    static const struct {
+        bool blind;
+        enum beneath_mode mode;
+        enum entry_check checked;
+    } asked[] = {
+        {false, BENEATH_NOW, ENTRY_UNSURE},
+        {true, BENEATH_NOW, ENTRY_UNKNOWN},
+        {false, BENEATH_WAIT, ENTRY_UNKNOWN},
+    };
+    const struct world *world = *state;
+    struct entry *entry = open_entry(world, "/varies.js"); /* its name is in memory, and so are those beside it */
+    entry->unsure = true;
+    for (size_t i = 0; i < sizeof asked / sizeof *asked; i++) {
+        const struct look look = {&world->site, &world->root, SLICE("/varies.js"), asked[i].mode, &now, NULL};
+        entry->blind = asked[i].blind;
+        struct rlimit limit = scarce_files(1);
+        enum entry_check checked = entry_check(entry, &look);
+        int error = errno;
+        scarce_files_again(limit);
+        bool cannot = checked == ENTRY_UNKNOWN && error == EAGAIN; /* this kernel can't tell of any file */
+        assert_true(checked == asked[i].checked || cannot);
+    }
+    entry_drop(entry);
+}
+
 /* The reader of a variant and the reader of its original may end on any two threads, in any order. */
 static void *drop_one(void *arg)
 {
@@ -1645,6 +1673,7 @@ int main(void)
         IN_A_WORLD(without_descriptors_for_its_variants_there_is_no_entry),
         IN_A_WORLD(beside_what_is_not_worth_compressing_nobody_looks),
         IN_A_WORLD(what_is_not_known_of_variants_without_sleeping_is_said_to_be_unsure),
+        IN_A_WORLD(who_may_not_sleep_asks_once_for_variants_that_nobody_wants),
         IN_A_WORLD(whoever_drops_the_last_of_an_entry_or_its_variant_closes_it),
         IN_A_WORLD(a_file_just_written_is_hot),
         IN_A_WORLD(a_file_is_cold_where_any_of_it_is_until_it_is_warmed),
