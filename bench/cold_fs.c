@@ -1,6 +1,6 @@
 /* A slow file system: files that nobody has in memory, of which every read, open or look takes a while.
  *
- *   cold_fs FOLDER FILES BYTES READ_MS OPEN_MS LOOK_MS
+ *   cold_fs FOLDER FILES BYTES READ_MS OPEN_MS LOOK_MS [forgetful]
  *
  * Mounts itself on FOLDER, and says "ready". It has the files 0.html to (FILES - 1).html, of BYTES each. It speaks to
  * the kernel itself (fuse(4), linux/fuse.h), so that nothing but libc is needed; mounting takes root, or a namespace of
@@ -8,7 +8,8 @@
  *
  * A slow answer keeps no other one waiting, as of a far server with many disks: each has its own time, and is sent when
  * that has come. What the kernel has been told of names and attributes is good for nothing a moment later, and what it
- * has read of a file goes when the file is opened again: so is the default of FUSE, and of network file systems.
+ * has read of a file goes when the file is opened again: so is the default of FUSE, and of network file systems. When
+ * it is forgetful, that goes every few milliseconds, mapped or not, as if memory were always short.
  *
  * It ends with the file system's last mount, or by a signal.
  */
@@ -17,6 +18,7 @@
 #include <fcntl.h>
 #include <linux/fuse.h>
 #include <poll.h>
+#include <pthread.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -31,6 +33,7 @@ enum {
     FIRST_FILE = FUSE_ROOT_ID + 1, /* the node of 0.html */
     READ_MAX = 1 << 20,
     WAITING_MAX = 4096,
+    FORGET_MS = 10,
 };
 
 struct request {
@@ -229,6 +232,24 @@ static void disk_run(struct disk *disk)
     }
 }
 
+/* Tells the kernel to drop what it has read of each file. It waits for reads that are under way, and so must not be
+ * told by who answers them. */
+static void *forget(void *arg)
+{
+    const struct disk *disk = arg;
+    for (;;) {
+        for (unsigned long i = 0; i < disk->files; i++) {
+            const struct fuse_notify_inval_inode_out of = {.ino = FIRST_FILE + i};
+            const struct fuse_out_header header = {.len = sizeof header + sizeof of, .error = FUSE_NOTIFY_INVAL_INODE};
+            const struct iovec pieces[] = {{(void *)(uintptr_t)&header, sizeof header},
+                                           {(void *)(uintptr_t)&of, sizeof of}};
+            if (writev(disk->device, pieces, 2) < 0 && errno != ENOENT) /* ENOENT: nobody has asked for it yet */
+                return NULL;
+        }
+        nanosleep(&(struct timespec){.tv_nsec = FORGET_MS * 1000000L}, NULL);
+    }
+}
+
 static void disk_mount(struct disk *disk, const char *folder)
 {
     char options[160];
@@ -244,8 +265,9 @@ static void disk_mount(struct disk *disk, const char *folder)
 int main(int argc, char **argv)
 {
     static struct disk disk;
-    if (argc != 7)
-        errx(2, "usage: cold_fs FOLDER FILES BYTES READ_MS OPEN_MS LOOK_MS");
+    bool forgetful = argc == 8 && strcmp(argv[7], "forgetful") == 0;
+    if (argc != 7 && !forgetful)
+        errx(2, "usage: cold_fs FOLDER FILES BYTES READ_MS OPEN_MS LOOK_MS [forgetful]");
     disk.files = strtoul(argv[2], NULL, 10);
     disk.bytes = strtoul(argv[3], NULL, 10);
     disk.read_ms = atoll(argv[4]);
@@ -255,6 +277,8 @@ int main(int argc, char **argv)
     disk_mount(&disk, argv[1]);
     puts("ready");
     fflush(stdout);
+    if (forgetful && (errno = pthread_create(&(pthread_t){0}, NULL, forget, &disk)) != 0)
+        err(1, "a thread");
     disk_run(&disk);
     return 0;
 }
