@@ -9,6 +9,7 @@
 #include "base/hash.h"
 #include "base/log.h"
 #include "base/ring.h"
+#include "conn/cohort.h"
 #include "reply/reply.h"
 
 enum { ENV_SCRATCH = 65536 }; /* bytes received at once, at least; and bytes of replies gathered before they are sent */
@@ -41,6 +42,7 @@ struct conn_env {
     struct clock clock;
     char date[DATE_LEN];
     struct buffer in, out;        /* scratch, empty between calls */
+    struct cohort cohort;         /* the connections that are read now, where there are several */
     struct ring *access;          /* access log lines go here; NULL: no log */
     struct buffer line;           /* scratch for one of them */
     bool logged;                  /* set when a line was put: the logger may have to be told */

@@ -43,6 +43,9 @@ void docroot_catch_up(const struct docroot *docroot);
 enum docroot_outcome docroot_find(struct docroot *docroot, struct slice path, struct entry *found, bool coded,
                                   const struct clock *now, struct entry **entry);
 
+/* These paths, or what may be, are asked for next: whatever of them is in the cache is fetched from memory. */
+void docroot_expect(const struct docroot *docroot, const struct slice *paths, int count);
+
 /* Opens what `path` is, and may sleep. The entry, whose one reference is the caller's, or NULL when no descriptor or
  * memory is left. */
 struct entry *docroot_look_up(const struct docroot *docroot, struct slice path, const struct clock *now);

@@ -354,6 +354,23 @@ static bool is_mid_line(const struct conn *c, const struct conn_env *env, struct
            memchr(fresh.at, '\n', fresh.len) == NULL;
 }
 
+/* What comes next, at the tail of `in`: its cohort has received it, or the socket has it. What was changed before it
+ * was sent is known then. */
+static enum io receive(const struct conn *c, struct conn_env *env, struct slice *fresh)
+{
+    enum io io;
+    char *tail = buffer_tail(&env->in);
+    if (cohort_take(&env->cohort, c, &io, fresh)) {
+        memcpy(tail, fresh->at, fresh->len);
+    } else {
+        io = socket_receive(c->fd, tail, buffer_room(&env->in), &fresh->len);
+        if (io == IO_DONE && fresh->len > 0)
+            docroot_catch_up(env->replier.docroot);
+    }
+    fresh->at = tail;
+    return io;
+}
+
 enum stage conn_read(struct conn *c, struct conn_env *env)
 {
     if (c->phase == PHASE_LINGER)
@@ -363,8 +380,8 @@ enum stage conn_read(struct conn *c, struct conn_env *env)
     if (buffer_append(&env->in, buffer_bytes(&c->in)) < 0)
         return STAGE_CLOSE;
     if (!c->pending) {
-        struct slice fresh = {buffer_tail(&env->in), 0};
-        enum io io = socket_receive(c->fd, buffer_tail(&env->in), buffer_room(&env->in), &fresh.len);
+        struct slice fresh;
+        enum io io = receive(c, env, &fresh);
         if (io == IO_AGAIN)
             return env->draining && (c->phase == PHASE_FRESH || c->phase == PHASE_IDLE) ? STAGE_CLOSE : STAGE_READ;
         if (io == IO_FAILED || fresh.len == 0)
@@ -372,7 +389,6 @@ enum stage conn_read(struct conn *c, struct conn_env *env)
         if (is_mid_line(c, env, fresh))
             return buffer_append(&c->in, fresh) < 0 ? STAGE_CLOSE : STAGE_READ;
         buffer_extend(&env->in, fresh.len);
-        docroot_catch_up(env->replier.docroot); /* what was changed before these bytes were sent */
     }
     size_t kept = buffer_length(&c->in);
     buffer_clear(&c->in);

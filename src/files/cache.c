@@ -6,6 +6,11 @@
 /* What an entry costs beside its bytes, roughly. */
 enum { ENTRY_OVERHEAD = sizeof(struct entry) + 64 };
 
+enum {
+    CACHE_LINE = 64,        /* bytes, of most processors */
+    FETCH_IMAGE_MAX = 8192, /* bytes */
+};
+
 enum { CHANCES_MAX = 64 }; /* that are given at a time: one who makes room doesn't go round the whole cache */
 
 static uint64_t cost(const struct entry *entry)
@@ -73,6 +78,37 @@ static struct slice path_of(const struct entry *entry)
 static bool is_path_of(const struct entry *entry, uint64_t hash, struct slice path)
 {
     return entry->hash == hash && slice_equal(path_of(entry), path);
+}
+
+static void fetch(const void *from, size_t len)
+{
+    for (size_t at = 0; at < len; at += CACHE_LINE)
+        __builtin_prefetch((const char *)from + at);
+}
+
+/* What each request looks at, and some of what is sent: where that is more, the processor sees by itself how it goes
+ * on. */
+static void fetch_image(const struct entry *entry)
+{
+    uint64_t len = entry->head_len + (entry->in_memory ? entry->size : 0);
+    if (entry->image != NULL)
+        fetch(entry->image, len < FETCH_IMAGE_MAX ? len : FETCH_IMAGE_MAX);
+}
+
+/* In three rounds, each of which follows what the one before has fetched. */
+void cache_fetch(const struct cache *cache, const struct slice *paths, int count)
+{
+    struct entry *const *buckets[CACHE_FETCH_MAX];
+    for (int i = 0; i < count; i++) {
+        buckets[i] = &cache->buckets[hash_bytes(cache->key, paths[i]) & cache->mask];
+        fetch(buckets[i], sizeof *buckets[i]);
+    }
+    for (int i = 0; i < count; i++)
+        if (*buckets[i] != NULL)
+            fetch(&(*buckets[i])->status, sizeof **buckets[i] - offsetof(struct entry, status) + paths[i].len);
+    for (int i = 0; i < count; i++)
+        if (*buckets[i] != NULL)
+            fetch_image(*buckets[i]);
 }
 
 /* Who was found is marked, and not put in order: that would touch its neighbours, which lie anywhere in memory. */

@@ -80,10 +80,29 @@ static struct conn *find(struct worker *worker, uint64_t key)
     return conn_table_find(table, key, worker->place->id);
 }
 
+/* Connections of which nobody else knows that they are ready. */
+static void serve_together(struct worker *worker, struct conn *const *conns, int count)
+{
+    if (count > 1)
+        cohort_receive(&worker->env, conns, count);
+    for (int i = 0; i < count; i++)
+        worker_serve(worker, conns[i]);
+    cohort_end(&worker->env.cohort);
+}
+
+/* Where other threads wait at the same poller, each takes one at a time. */
+static int cohort_of(const struct worker *worker)
+{
+    bool alone = worker->crew->reads && worker->crew->run == NULL && place_keeps(worker->place);
+    return alone ? COHORT_MAX : 1;
+}
+
 static void run_ready(struct worker *worker, const struct poller_event *events, int count)
 {
     struct arrival arrivals[ARRIVALS_MAX];
+    struct conn *conns[COHORT_MAX];
     int most = worker->place->kind == PLACE_SHARED ? 1 : ARRIVALS_MAX; /* the next is somebody else's turn */
+    int ready = 0, cohort = cohort_of(worker);
     for (int i = 0; i < count; i++) {
         if (acceptor_is_listener(events[i].key)) {
             worker_admit(worker, arrivals, acceptor_take(worker->place->acceptor, events[i].key, arrivals, most));
@@ -91,8 +110,13 @@ static void run_ready(struct worker *worker, const struct poller_event *events, 
         }
         struct conn *c = find(worker, events[i].key);
         if (c != NULL)
-            worker_serve(worker, c);
+            conns[ready++] = c;
+        if (ready == cohort) {
+            serve_together(worker, conns, ready);
+            ready = 0;
+        }
     }
+    serve_together(worker, conns, ready);
 }
 
 /* What was put before its poller. */

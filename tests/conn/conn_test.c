@@ -719,6 +719,7 @@ struct world {
     struct conn_limits limits;
     struct conn_env env;
     struct conn c;
+    bool in_a_cohort;  /* is how it is read, if only of one */
     int peer;          /* -1: it has left */
     struct buffer got; /* what it took */
 };
@@ -810,11 +811,19 @@ static void shrink_large(const struct world *w)
     assert_int_equal(truncate(path, 0), 0);
 }
 
+static enum stage read_in_a_cohort(struct world *w)
+{
+    cohort_receive(&w->env, (struct conn *const[]){&w->c}, 1);
+    enum stage stage = conn_read(&w->c, &w->env);
+    cohort_end(&w->env.cohort);
+    return stage;
+}
+
 static enum stage run_stage(struct world *w, enum stage stage)
 {
     switch (stage) {
     case STAGE_READ:
-        return conn_read(&w->c, &w->env);
+        return w->in_a_cohort ? read_in_a_cohort(w) : conn_read(&w->c, &w->env);
     case STAGE_WRITE:
         return conn_write(&w->c, &w->env);
     case STAGE_BLOCK:
@@ -982,15 +991,27 @@ static void run_row(struct world *w, const struct row *row)
     close_connection(w);
 }
 
-static void a_connection_does_what_its_row_says(void **state)
+static void run_rows(bool in_a_cohort)
 {
-    (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         struct world w;
         open_world(&w, &rows[i]);
+        w.in_a_cohort = in_a_cohort;
         run_row(&w, &rows[i]);
         close_world(&w);
     }
+}
+
+static void a_connection_does_what_its_row_says(void **state)
+{
+    (void)state;
+    run_rows(false);
+}
+
+static void and_so_does_one_of_a_cohort(void **state)
+{
+    (void)state;
+    run_rows(true);
 }
 
 /* ---- turns of every length end somewhere else in the replies */
@@ -1578,6 +1599,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_connection_does_what_its_row_says),
+        cmocka_unit_test(and_so_does_one_of_a_cohort),
         cmocka_unit_test(a_turn_may_end_anywhere),
         cmocka_unit_test(a_turn_may_end_anywhere_in_parts),
         cmocka_unit_test(a_request_may_be_cut_anywhere),
