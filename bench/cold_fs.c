@@ -244,7 +244,7 @@ static void *forget(void *arg)
             const struct iovec pieces[] = {{(void *)(uintptr_t)&header, sizeof header},
                                            {(void *)(uintptr_t)&of, sizeof of}};
             if (writev(disk->device, pieces, 2) < 0 && errno != ENOENT) /* ENOENT: nobody has asked for it yet */
-                return NULL;
+                err(1, "what is to be forgotten");
         }
         nanosleep(&(struct timespec){.tv_nsec = FORGET_MS * 1000000L}, NULL);
     }
