@@ -40,12 +40,13 @@ struct entry {
     struct slice location; /* static text: the name, within its directory, of a file that was not asked for by it */
     struct validators validators; /* the tag points into `tag` */
     char tag[ETAG_MAX];
+    struct slice unmodified; /* the head of a plain 304, in `image` */
 
     _Atomic uint32_t references;
 
     /* What each request looks at comes last, beside the path, so that it lies in few cache lines. */
     int status;        /* 200; 301: a directory asked for without its slash; 403, 404, 500: why there is nothing */
-    char *image;       /* the head of a plain 200, and behind it the body where that is in memory; owned */
+    char *image;       /* the head of a plain 200, behind it the body where that is in memory, and a 304; owned */
     uint64_t size;     /* of the body, in bytes */
     uint32_t head_len; /* bytes of image that are head */
     bool in_memory;    /* the body is in image */
@@ -90,7 +91,7 @@ bool entry_is_untouched(struct entry *entry, const struct changes *changes);
 
 enum entry_check {
     ENTRY_HOLDS = 1, /* the path still leads to what the entry was made of, byte by byte where that is in memory */
-    ENTRY_UNSURE,    /* it does, but of its variants that can't be told without sleeping */
+    ENTRY_UNSURE, /* it does; whether there are variants can't be told without sleeping, or couldn't when last asked */
     ENTRY_CHANGED,
     ENTRY_UNKNOWN, /* errno says why it can't be told: as for entry_open */
 };

@@ -20,7 +20,8 @@ void entry_drop(struct entry *entry)
 
 uint64_t entry_bytes(const struct entry *entry)
 {
-    uint64_t bytes = entry->head_len + (entry->in_memory ? entry->size : 0) + entry->mark_count * sizeof *entry->marks;
+    uint64_t image = entry->head_len + (entry->in_memory ? entry->size : 0) + entry->unmodified.len;
+    uint64_t bytes = image + entry->mark_count * sizeof *entry->marks;
     for (int coding = 0; coding < CODINGS; coding++)
         if (entry->variants[coding] != NULL)
             bytes += sizeof *entry + entry_bytes(entry->variants[coding]);

@@ -75,23 +75,38 @@ static int put_head(const struct entry *entry, const struct head_rules *rules, s
     return head_end(head);
 }
 
-/* Makes the ready head, with room behind it for the body where that is to be in memory. What was there of a body goes
- * along. 0 or -1. */
+/* The head of a 304. 0 or -1. */
+static int put_unmodified(const struct entry *entry, const struct head_rules *rules, struct buffer *head)
+{
+    char date[DATE_LEN];
+    date_format(0, date);
+    if (head_begin(head, 304, date, rules) < 0 || entry_put_cache_fields(entry, head) < 0)
+        return -1;
+    return head_end(head);
+}
+
+/* Makes the ready heads, with room between them for the body where that is to be in memory. What was there of a body
+ * goes along. 0 or -1. */
 static int make_image(struct entry *entry, const struct head_rules *rules, bool with_body)
 {
-    struct buffer head;
-    buffer_init(&head);
-    char *image =
-        put_head(entry, rules, &head) < 0 ? NULL : malloc(buffer_length(&head) + (with_body ? entry->size : 0));
+    struct buffer heads;
+    buffer_init(&heads);
+    bool made = put_head(entry, rules, &heads) == 0;
+    size_t head_len = buffer_length(&heads), body_len = with_body ? entry->size : 0;
+    made = made && put_unmodified(entry, rules, &heads) == 0;
+    char *image = made ? malloc(buffer_length(&heads) + body_len) : NULL;
     if (image != NULL) {
-        memcpy(image, buffer_bytes(&head).at, buffer_length(&head));
+        struct slice all = buffer_bytes(&heads);
+        memcpy(image, all.at, head_len);
+        memcpy(image + head_len + body_len, all.at + head_len, all.len - head_len);
         if (entry->in_memory)
-            memcpy(image + buffer_length(&head), entry_body(entry), entry->size);
+            memcpy(image + head_len, entry_body(entry), entry->size);
         free(entry->image);
         entry->image = image;
-        entry->head_len = (uint32_t)buffer_length(&head);
+        entry->head_len = (uint32_t)head_len;
+        entry->unmodified = (struct slice){image + head_len + body_len, all.len - head_len};
     }
-    buffer_fini(&head);
+    buffer_fini(&heads);
     return image == NULL ? -1 : 0;
 }
 

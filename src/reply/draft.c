@@ -95,17 +95,30 @@ static int put_body(const struct draft *draft, struct entry *entry, struct range
     return 0;
 }
 
-/* A plain 200: the ready-made head with today's date, and the body behind it where that lies ready too: one copy. */
-static int put_image(const struct draft *draft, struct entry *entry)
+/* Whether a ready-made head says all that is to be said of the connection: nothing. */
+static bool is_plain(const struct draft *draft)
+{
+    return draft->minor == 1 && !draft->last;
+}
+
+/* A ready-made head, brought up to date, and what lies ready behind it: one copy. */
+static int put_ready(const struct draft *draft, int status, struct slice ready)
 {
     struct buffer *out = draft->out;
-    size_t before = buffer_length(out);
+    draft->reply->status = status;
+    if (buffer_append(out, ready) < 0)
+        return -1;
+    memcpy(buffer_tail(out) - ready.len + head_date_offset(status), draft->date, DATE_LEN);
+    return 0;
+}
+
+/* A plain 200. */
+static int put_image(const struct draft *draft, struct entry *entry)
+{
     bool whole = entry->in_memory && entry->size <= REPLY_COPY_MAX && !draft->head_only;
     struct slice image = {entry->image, entry->head_len + (whole ? (size_t)entry->size : 0)};
-    draft->reply->status = 200;
-    if (buffer_append(out, image) < 0)
+    if (put_ready(draft, 200, image) < 0)
         return -1;
-    memcpy(buffer_tail(out) - (buffer_length(out) - before) + head_date_offset(200), draft->date, DATE_LEN);
     if (!whole)
         return put_body(draft, entry, (struct range){0, entry->size});
     draft->reply->body_bytes = entry->size;
@@ -124,7 +137,7 @@ static int finish_head(const struct draft *draft, const struct entry *entry, uin
 
 int draft_file(const struct draft *draft, struct entry *entry)
 {
-    if (draft->minor == 1 && !draft->last) /* nothing to be said of the connection */
+    if (is_plain(draft))
         return put_image(draft, entry);
     if (begin(draft, 200) < 0 || head_type(draft->out, entry->type, draft->rules) < 0 ||
         finish_head(draft, entry, entry->size) < 0)
@@ -210,6 +223,8 @@ int draft_ranges(const struct draft *draft, struct entry *entry, const struct ra
 /* What a cache needs to go on using what it has, and no field about a body (RFC 9110 15.4.5). */
 int draft_not_modified(const struct draft *draft, const struct entry *entry)
 {
+    if (is_plain(draft))
+        return put_ready(draft, 304, entry->unmodified);
     if (begin(draft, 304) < 0 || entry_put_cache_fields(entry, draft->out) < 0 || put_connection(draft) < 0)
         return -1;
     return head_end(draft->out);

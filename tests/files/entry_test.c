@@ -1096,6 +1096,11 @@ static void variants_that_are_outdated_are_none_until_they_are_made_again(void *
     entry_drop(after);
 }
 
+static uint64_t image_bytes(const struct entry *entry)
+{
+    return entry->head_len + (entry->in_memory ? entry->size : 0) + entry->unmodified.len;
+}
+
 static void bytes_and_open_files_are_counted_with_those_of_variants(void **state)
 {
     static const struct {
@@ -1105,11 +1110,11 @@ static void bytes_and_open_files_are_counted_with_those_of_variants(void **state
                    {"/varies.js", 0}, {"/pages/", 0},    {"/heavy.json", 3}};
     for (size_t i = 0; i < sizeof counted / sizeof *counted; i++) {
         struct entry *entry = open_entry(*state, counted[i].path);
-        uint64_t bytes = entry->head_len + (entry->in_memory ? entry->size : 0);
+        uint64_t bytes = image_bytes(entry);
         for (int coding = 0; coding < CODINGS; coding++) {
             const struct entry *variant = entry->variants[coding];
             if (variant != NULL)
-                bytes += sizeof *variant + variant->head_len + (variant->in_memory ? variant->size : 0);
+                bytes += sizeof *variant + image_bytes(variant);
         }
         assert_int_equal(entry_files(entry), counted[i].files);
         assert_int_equal(entry_bytes(entry), bytes);
