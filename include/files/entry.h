@@ -91,7 +91,7 @@ bool entry_is_untouched(struct entry *entry, const struct changes *changes);
 
 enum entry_check {
     ENTRY_HOLDS = 1, /* the path still leads to what the entry was made of, byte by byte where that is in memory */
-    ENTRY_UNSURE, /* it does; whether there are variants can't be told without sleeping, or couldn't when last asked */
+    ENTRY_UNSURE,    /* it does; of its variants that can't be told without sleeping, or couldn't when last asked */
     ENTRY_CHANGED,
     ENTRY_UNKNOWN, /* errno says why it can't be told: as for entry_open */
 };

@@ -41,7 +41,9 @@ static enum entry_check check_file(const struct entry *entry, const struct ident
 }
 
 /* Which sidecars are to be looked for. A new one beside a file that can be opened without sleeping would have been told
- * of: such a file is on no other machine. */
+ * of: such a file is on no other machine. Where it couldn't be told whether there are any, that is not asked again
+ * until somebody wants one, which sends him to where it may take its time: names that aren't there don't come into the
+ * kernel's memory by themselves. */
 static uint32_t codings_to_check(const struct entry *entry, enum beneath_mode mode)
 {
     if (!media_compresses(entry->type))
@@ -49,23 +51,14 @@ static uint32_t codings_to_check(const struct entry *entry, enum beneath_mode mo
     return entry->blind || mode == BENEATH_WAIT ? SIDECARS_ALL : entry_codings(entry);
 }
 
-/* What couldn't be told without sleeping is not asked again until somebody wants a variant, which sends him to where
- * that may be done: names that aren't there don't come into the kernel's memory by themselves. */
-static bool stays_unsure(const struct entry *entry, enum beneath_mode mode)
-{
-    return entry->unsure && !entry->blind && mode == BENEATH_NOW;
-}
-
 /* The same of its variants. */
 static enum entry_check check_variants(const struct entry *entry, const struct look *look)
 {
     struct sidecars sidecars;
     enum entry_check checked = ENTRY_HOLDS;
-    if (stays_unsure(entry, look->mode))
-        return ENTRY_UNSURE;
     uint32_t wanted = codings_to_check(entry, look->mode);
     if (wanted == 0)
-        return ENTRY_HOLDS;
+        return entry->unsure ? ENTRY_UNSURE : ENTRY_HOLDS;
     if (sidecars_open(look, &entry->identity, wanted, &sidecars) < 0)
         return errno == EAGAIN ? ENTRY_UNSURE : ENTRY_UNKNOWN;
     for (int coding = 0; coding < CODINGS && checked == ENTRY_HOLDS; coding++) {
