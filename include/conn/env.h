@@ -42,7 +42,7 @@ struct conn_env {
     struct clock clock;
     char date[DATE_LEN];
     struct buffer in, out;        /* scratch, empty between calls */
-    struct cohort cohort;         /* the connections that are read now, where there are several */
+    struct cohort cohort;         /* of the connections that are being read, where there are several */
     struct ring *access;          /* access log lines go here; NULL: no log */
     struct buffer line;           /* scratch for one of them */
     bool logged;                  /* set when a line was put: the logger may have to be told */

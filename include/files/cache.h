@@ -48,11 +48,12 @@ int cache_open(struct cache *cache, const struct cache_limits *limits);
 /* Drops all entries and gives the memory back. Safe on a zeroed cache. */
 void cache_close(struct cache *cache);
 
-enum { CACHE_FETCH_MAX = 16 };
+enum { CACHE_PREFETCH_MAX = 16 };
 
-/* Has the processor fetch what cache_find() will touch for these paths, at most CACHE_FETCH_MAX, and who then sends
- * what it found. All at once that takes little longer than one. Nothing is changed. */
-void cache_fetch(const struct cache *cache, const struct slice *paths, int count);
+/* Has the processor fetch what cache_find() touches for these paths, and of what it finds the first bytes to be sent.
+ * At most CACHE_PREFETCH_MAX paths, which side by side take little longer than one. Nothing is changed. (Chen,
+ * Ailamaki, Gibbons and Mowry, "Improving Hash Join Performance through Prefetching", ICDE 2004: group prefetching.) */
+void cache_prefetch(const struct cache *cache, const struct slice *paths, int count);
 
 /* The entry of this path, or NULL. The reference stays the cache's. */
 struct entry *cache_find(struct cache *cache, struct slice path);

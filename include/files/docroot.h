@@ -43,8 +43,8 @@ void docroot_catch_up(const struct docroot *docroot);
 enum docroot_outcome docroot_find(struct docroot *docroot, struct slice path, struct entry *found, bool coded,
                                   const struct clock *now, struct entry **entry);
 
-/* These paths, or what may be, are asked for next: whatever of them is in the cache is fetched from memory. */
-void docroot_expect(const struct docroot *docroot, const struct slice *paths, int count);
+/* These may be the paths that are asked for next: see cache_prefetch(). By a docroot with a cache. */
+void docroot_prefetch(const struct docroot *docroot, const struct slice *paths, int count);
 
 /* Opens what `path` is, and may sleep. The entry, whose one reference is the caller's, or NULL when no descriptor or
  * memory is left. */

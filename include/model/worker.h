@@ -21,6 +21,7 @@ struct worker_counts {
     uint64_t accepted; /* connections that it let in */
     uint64_t handoffs; /* connections that it passed to another place */
     uint64_t steals;   /* connections that it took from another thread's */
+    uint64_t together; /* times that a connection was read as one of a cohort */
     struct usage usage;
 };
 

@@ -8,11 +8,11 @@
  * Writes the report of an engine that was stopped to a file ("-": standard output):
  *
  *     {"model": "staged", "workers": [{"role": "read 0", "cpu": 0, "accepted": 0, "requests": 0, "handoffs": 0,
- *     "steals": 0, "voluntary_switches": 0, "involuntary_switches": 0}, …]}
+ *     "steals": 0, "together": 0, "voluntary_switches": 0, "involuntary_switches": 0}, …]}
  *
  * The first of them is the main thread, "accept" where it accepts and "main" where it doesn't; behind the workers come
  * "processes", the sum of all, where each connection had one, and "log". "cpu" is -1 for who isn't pinned. The numbers
- * are counts from start to end.
+ * are counts from start to end; "together" counts the times that a connection was read as one of a cohort.
  *
  * A model that measures what requests cost (load.h) adds behind the workers:
  *

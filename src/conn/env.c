@@ -10,8 +10,7 @@ int conn_env_open(struct conn_env *env, const struct conn_limits *limits, struct
     if (getentropy(&env->replier.secret, sizeof env->replier.secret) < 0)
         return -1;
     size_t scratch = limits->request.head_max < ENV_SCRATCH / 2 ? ENV_SCRATCH : 2 * (size_t)limits->request.head_max;
-    if (buffer_reserve(&env->in, scratch) < 0 || buffer_reserve(&env->out, ENV_SCRATCH + REPLY_ROOM) < 0 ||
-        cohort_open(&env->cohort) < 0)
+    if (buffer_reserve(&env->in, scratch) < 0 || buffer_reserve(&env->out, ENV_SCRATCH + REPLY_ROOM) < 0)
         return -1;
     env->replier.path = malloc(limits->request.head_max + 1);
     if (env->replier.path == NULL)
@@ -25,7 +24,7 @@ void conn_env_close(struct conn_env *env)
     buffer_fini(&env->in);
     buffer_fini(&env->out);
     buffer_fini(&env->line);
-    cohort_close(&env->cohort);
+    cohort_fini(&env->cohort);
     free(env->replier.path);
     env->replier.path = NULL;
 }

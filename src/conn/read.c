@@ -354,20 +354,18 @@ static bool is_mid_line(const struct conn *c, const struct conn_env *env, struct
            memchr(fresh.at, '\n', fresh.len) == NULL;
 }
 
-/* What comes next, at the tail of `in`: its cohort has received it, or the socket has it. What was changed before it
- * was sent is known then. */
-static enum io receive(const struct conn *c, struct conn_env *env, struct slice *fresh)
+/* What comes next, at the tail of `in`, from the socket; or from the cohort, which has received it and *looked since.
+ */
+static enum io receive(const struct conn *c, struct conn_env *env, struct slice *fresh, bool *looked)
 {
     enum io io;
-    char *tail = buffer_tail(&env->in);
-    if (cohort_take(&env->cohort, c, &io, fresh)) {
-        memcpy(tail, fresh->at, fresh->len);
-    } else {
-        io = socket_receive(c->fd, tail, buffer_room(&env->in), &fresh->len);
-        if (io == IO_DONE && fresh->len > 0)
-            docroot_catch_up(env->replier.docroot);
-    }
-    fresh->at = tail;
+    fresh->at = buffer_tail(&env->in);
+    struct slice received;
+    *looked = cohort_take(&env->cohort, c, &io, &received);
+    if (!*looked)
+        return socket_receive(c->fd, buffer_tail(&env->in), buffer_room(&env->in), &fresh->len);
+    memcpy(buffer_tail(&env->in), received.at, received.len);
+    fresh->len = received.len;
     return io;
 }
 
@@ -381,7 +379,8 @@ enum stage conn_read(struct conn *c, struct conn_env *env)
         return STAGE_CLOSE;
     if (!c->pending) {
         struct slice fresh;
-        enum io io = receive(c, env, &fresh);
+        bool looked;
+        enum io io = receive(c, env, &fresh, &looked);
         if (io == IO_AGAIN)
             return env->draining && (c->phase == PHASE_FRESH || c->phase == PHASE_IDLE) ? STAGE_CLOSE : STAGE_READ;
         if (io == IO_FAILED || fresh.len == 0)
@@ -389,6 +388,8 @@ enum stage conn_read(struct conn *c, struct conn_env *env)
         if (is_mid_line(c, env, fresh))
             return buffer_append(&c->in, fresh) < 0 ? STAGE_CLOSE : STAGE_READ;
         buffer_extend(&env->in, fresh.len);
+        if (!looked)
+            docroot_catch_up(env->replier.docroot); /* what was changed before these bytes were sent */
     }
     size_t kept = buffer_length(&c->in);
     buffer_clear(&c->in);

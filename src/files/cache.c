@@ -1,14 +1,17 @@
 #include "files/cache.h"
 
+#include <stddef.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 /* What an entry costs beside its bytes, roughly. */
 enum { ENTRY_OVERHEAD = sizeof(struct entry) + 64 };
 
-enum {
-    CACHE_LINE = 64,        /* bytes, of most processors */
-    FETCH_IMAGE_MAX = 8192, /* bytes */
+enum {                  /* bytes */
+       CACHE_LINE = 64, /* of most processors */
+       PREFETCH_PATH = 32,
+       PREFETCH_IMAGE = 8192,
 };
 
 enum { CHANCES_MAX = 64 }; /* that are given at a time: one who makes room doesn't go round the whole cache */
@@ -80,35 +83,42 @@ static bool is_path_of(const struct entry *entry, uint64_t hash, struct slice pa
     return entry->hash == hash && slice_equal(path_of(entry), path);
 }
 
-static void fetch(const void *from, size_t len)
+static void prefetch(const void *from, size_t len)
 {
-    for (size_t at = 0; at < len; at += CACHE_LINE)
-        __builtin_prefetch((const char *)from + at);
+    uintptr_t end = (uintptr_t)from + len;
+    for (uintptr_t line = (uintptr_t)from & ~(uintptr_t)(CACHE_LINE - 1); line < end; line += CACHE_LINE)
+        __builtin_prefetch((const void *)line);
 }
 
-/* What each request looks at, and some of what is sent: where that is more, the processor sees by itself how it goes
- * on. */
-static void fetch_image(const struct entry *entry)
+/* What each request looks at. */
+static void prefetch_entry(const struct entry *entry)
+{
+    prefetch(&entry->status, sizeof *entry - offsetof(struct entry, status) + PREFETCH_PATH);
+}
+
+/* Some of what is sent: where that is more, the processor sees by itself how it goes on. */
+static void prefetch_image(const struct entry *entry)
 {
     uint64_t len = entry->head_len + (entry->in_memory ? entry->size : 0);
     if (entry->image != NULL)
-        fetch(entry->image, len < FETCH_IMAGE_MAX ? len : FETCH_IMAGE_MAX);
+        prefetch(entry->image, len < PREFETCH_IMAGE ? len : PREFETCH_IMAGE);
 }
 
-/* In three rounds, each of which follows what the one before has fetched. */
-void cache_fetch(const struct cache *cache, const struct slice *paths, int count)
+/* In three rounds, each of which follows pointers that the one before has fetched. Of those that share a bucket it is
+ * the first. */
+void cache_prefetch(const struct cache *cache, const struct slice *paths, int count)
 {
-    struct entry *const *buckets[CACHE_FETCH_MAX];
+    struct entry **buckets[CACHE_PREFETCH_MAX];
     for (int i = 0; i < count; i++) {
         buckets[i] = &cache->buckets[hash_bytes(cache->key, paths[i]) & cache->mask];
-        fetch(buckets[i], sizeof *buckets[i]);
+        prefetch(buckets[i], sizeof *buckets[i]);
     }
     for (int i = 0; i < count; i++)
         if (*buckets[i] != NULL)
-            fetch(&(*buckets[i])->status, sizeof **buckets[i] - offsetof(struct entry, status) + paths[i].len);
+            prefetch_entry(*buckets[i]);
     for (int i = 0; i < count; i++)
         if (*buckets[i] != NULL)
-            fetch_image(*buckets[i]);
+            prefetch_image(*buckets[i]);
 }
 
 /* Who was found is marked, and not put in order: that would touch its neighbours, which lie anywhere in memory. */

@@ -206,10 +206,9 @@ enum docroot_outcome docroot_find(struct docroot *docroot, struct slice path, st
     return outcome == DOCROOT_FOUND && coded && (*entry)->unsure ? DOCROOT_SLEEPS : outcome;
 }
 
-void docroot_expect(const struct docroot *docroot, const struct slice *paths, int count)
+void docroot_prefetch(const struct docroot *docroot, const struct slice *paths, int count)
 {
-    for (int i = 0; i < count; i += CACHE_FETCH_MAX)
-        cache_fetch(&docroot->cache, paths + i, count - i < CACHE_FETCH_MAX ? count - i : CACHE_FETCH_MAX);
+    cache_prefetch(&docroot->cache, paths, count);
 }
 
 struct entry *docroot_look_up(const struct docroot *docroot, struct slice path, const struct clock *now)

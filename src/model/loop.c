@@ -80,21 +80,22 @@ static struct conn *find(struct worker *worker, uint64_t key)
     return conn_table_find(table, key, worker->place->id);
 }
 
-/* Connections of which nobody else knows that they are ready. */
+/* Those that are to be read are a cohort. */
 static void serve_together(struct worker *worker, struct conn *const *conns, int count)
 {
     if (count > 1)
-        cohort_receive(&worker->env, conns, count);
+        worker->counts.together += (uint64_t)cohort_receive(&worker->env, conns, count);
     for (int i = 0; i < count; i++)
         worker_serve(worker, conns[i]);
     cohort_end(&worker->env.cohort);
 }
 
-/* Where other threads wait at the same poller, each takes one at a time. */
-static int cohort_of(const struct worker *worker)
+/* One at a time where other threads wait at the same poller; and where it is measured what each request takes:
+ * receiving is a part of that. */
+static int most_together(const struct worker *worker)
 {
-    bool alone = worker->crew->reads && worker->crew->run == NULL && place_keeps(worker->place);
-    return alone ? COHORT_MAX : 1;
+    bool together = worker->crew->reads && place_keeps(worker->place) && !worker->crew->metered;
+    return together ? COHORT_MAX : 1;
 }
 
 static void run_ready(struct worker *worker, const struct poller_event *events, int count)
@@ -102,7 +103,7 @@ static void run_ready(struct worker *worker, const struct poller_event *events, 
     struct arrival arrivals[ARRIVALS_MAX];
     struct conn *conns[COHORT_MAX];
     int most = worker->place->kind == PLACE_SHARED ? 1 : ARRIVALS_MAX; /* the next is somebody else's turn */
-    int ready = 0, cohort = cohort_of(worker);
+    int ready = 0, together = most_together(worker);
     for (int i = 0; i < count; i++) {
         if (acceptor_is_listener(events[i].key)) {
             worker_admit(worker, arrivals, acceptor_take(worker->place->acceptor, events[i].key, arrivals, most));
@@ -111,7 +112,7 @@ static void run_ready(struct worker *worker, const struct poller_event *events, 
         struct conn *c = find(worker, events[i].key);
         if (c != NULL)
             conns[ready++] = c;
-        if (ready == cohort) {
+        if (ready == together) {
             serve_together(worker, conns, ready);
             ready = 0;
         }
@@ -154,7 +155,8 @@ static bool is_to_sweep(struct worker *worker)
                                                                        memory_order_relaxed, memory_order_relaxed);
 }
 
-/* Every worker has files of its own to give up, whoever of its place sweeps. */
+/* Every worker that polls has files of its own to give up, whoever of its place sweeps: whose turn that isn't does so
+ * at the next sweep. */
 static void tidy(struct worker *worker)
 {
     uint64_t now_ms = worker->env.clock.now_ms;

@@ -21,10 +21,10 @@ static void put_line(FILE *out, bool first, const struct line *line)
     const struct worker_counts *counts = &line->counts;
     fprintf(out,
             "%s\n  {\"role\": \"%s\", \"cpu\": %d, \"accepted\": %" PRIu64 ", \"requests\": %" PRIu64
-            ", \"handoffs\": %" PRIu64 ", \"steals\": %" PRIu64 ", \"voluntary_switches\": %" PRIu64
-            ", \"involuntary_switches\": %" PRIu64 "}",
+            ", \"handoffs\": %" PRIu64 ", \"steals\": %" PRIu64 ", \"together\": %" PRIu64
+            ", \"voluntary_switches\": %" PRIu64 ", \"involuntary_switches\": %" PRIu64 "}",
             first ? "" : ",", line->role, line->cpu, counts->accepted, line->requests, counts->handoffs, counts->steals,
-            counts->usage.voluntary, counts->usage.involuntary);
+            counts->together, counts->usage.voluntary, counts->usage.involuntary);
 }
 
 static void put_workers(FILE *out, const struct engine *engine)

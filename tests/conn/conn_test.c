@@ -1008,7 +1008,7 @@ static void a_connection_does_what_its_row_says(void **state)
     run_rows(false);
 }
 
-static void and_so_does_one_of_a_cohort(void **state)
+static void one_of_a_cohort_does_what_its_row_says(void **state)
 {
     (void)state;
     run_rows(true);
@@ -1599,7 +1599,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_connection_does_what_its_row_says),
-        cmocka_unit_test(and_so_does_one_of_a_cohort),
+        cmocka_unit_test(one_of_a_cohort_does_what_its_row_says),
         cmocka_unit_test(a_turn_may_end_anywhere),
         cmocka_unit_test(a_turn_may_end_anywhere_in_parts),
         cmocka_unit_test(a_request_may_be_cut_anywhere),

@@ -97,18 +97,19 @@ static void what_was_put_in_is_found_by_its_whole_path(void **state)
 }
 
 /* That it is faster only a bench can show; here, that it reads nothing that isn't there, and changes nothing. */
-static void fetching_is_not_finding(void **state)
+static void prefetching_is_not_finding(void **state)
 {
     (void)state;
-    const struct slice paths[CACHE_FETCH_MAX] = {SLICE("/a"), SLICE("/b"), SLICE("/c"), SLICE("/missing"), SLICE("")};
+    const struct slice paths[CACHE_PREFETCH_MAX] = {SLICE("/a"), SLICE("/b"), SLICE("/c"), SLICE("/missing"),
+                                                    SLICE("")};
     struct cache cache = open_cache(10, PLENTY, 10);
-    cache_fetch(&cache, paths, CACHE_FETCH_MAX);
+    cache_prefetch(&cache, paths, CACHE_PREFETCH_MAX);
     insert(&cache, "/a", make_entry(false));
     insert(&cache, "/b", make_entry(true));
     insert(&cache, "/c", make_body(100));
     const struct cache before = cache;
-    cache_fetch(&cache, paths, 0);
-    cache_fetch(&cache, paths, CACHE_FETCH_MAX);
+    cache_prefetch(&cache, paths, 0);
+    cache_prefetch(&cache, paths, CACHE_PREFETCH_MAX);
     assert_memory_equal(&cache, &before, sizeof cache);
     for (int i = 0; i < 2; i++)
         for (const struct entry *entry = cache.uses[i].newest; entry != NULL; entry = entry->older)
@@ -598,7 +599,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_new_cache_has_nothing),
         cmocka_unit_test(what_was_put_in_is_found_by_its_whole_path),
-        cmocka_unit_test(fetching_is_not_finding),
+        cmocka_unit_test(prefetching_is_not_finding),
         cmocka_unit_test(an_entry_takes_the_place_of_another_of_its_path),
         cmocka_unit_test(an_entry_removed_is_not_found_and_costs_nothing),
         cmocka_unit_test(who_came_first_and_was_not_asked_for_since_goes_first),

@@ -32,6 +32,7 @@ struct how {
     int more_handoffs;       /* each request may cause so many more */
     bool pinned;             /* those who answer have a core each */
     bool waits;              /* everybody waits for a disk */
+    bool together;           /* connections that are ready together are read together */
 };
 
 enum { STAGED, STAGED_ALONE, SYMMETRIC, TURNS, SPED, BALANCED, AMPED, SEDA, FORKED, PROCESSES, HOWS };
@@ -52,7 +53,7 @@ const char *how_start_listening(struct stage *stage, const struct how *how, cons
 
 /* ---- reports */
 
-enum column { CPU, ACCEPTED, REQUESTS, HANDOFFS, STEALS, VOLUNTARY, INVOLUNTARY, COLUMNS };
+enum column { CPU, ACCEPTED, REQUESTS, HANDOFFS, STEALS, TOGETHER, VOLUNTARY, INVOLUNTARY, COLUMNS };
 extern const char *const column_names[COLUMNS];
 
 enum { REPORT_LINES = 256 };

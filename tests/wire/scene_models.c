@@ -6,6 +6,7 @@
 
 #include <dirent.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,17 +20,19 @@
     }
 
 const struct how hows[HOWS] = {
-    {"staged", MODEL("staged", "--workers", "2", "--writers", "1"), "accept", "read", "block", 1, 0, 0, true, false},
+    {"staged", MODEL("staged", "--workers", "2", "--writers", "1"), "accept", "read", "block", 1, 0, 0, true, false,
+     true},
     {"staged without writers", MODEL("staged", "--workers", "2", "--writers", "0"), "accept", "read", "block", 1, 0, 0,
-     true, false},
-    {"symmetric", MODEL("symmetric", "--workers", "2"), "worker", "worker", "block", 0, 0, 0, true, false},
-    {"turns", MODEL("turns", "--workers", "2"), "turn", "turn", "block", 0, 0, 0, true, false},
-    {"sped", MODEL("sped"), "all", "all", NULL, 0, 0, 0, true, true},
-    {"balanced", MODEL("balanced", "--workers", "2"), "accept", "worker", "block", 1, 0, 0, true, false},
-    {"amped", MODEL("amped"), "network", "network", "help", 0, 0, 0, true, false},
-    {"seda", MODEL("seda", "--workers", "2"), "accept", "read", "block", 1, 2, 2, false, false},
-    {"forked", MODEL("forked"), "accept", "conn", NULL, 1, 0, 0, false, false},
-    {"forked into processes", MODEL("forked", "--processes"), "accept", "processes", NULL, 1, 0, 0, false, false},
+     true, false, true},
+    {"symmetric", MODEL("symmetric", "--workers", "2"), "worker", "worker", "block", 0, 0, 0, true, false, true},
+    {"turns", MODEL("turns", "--workers", "2"), "turn", "turn", "block", 0, 0, 0, true, false, false},
+    {"sped", MODEL("sped"), "all", "all", NULL, 0, 0, 0, true, true, true},
+    {"balanced", MODEL("balanced", "--workers", "2"), "accept", "worker", "block", 1, 0, 0, true, false, false},
+    {"amped", MODEL("amped"), "network", "network", "help", 0, 0, 0, true, false, true},
+    {"seda", MODEL("seda", "--workers", "2"), "accept", "read", "block", 1, 2, 2, false, false, false},
+    {"forked", MODEL("forked"), "accept", "conn", NULL, 1, 0, 0, false, false, false},
+    {"forked into processes", MODEL("forked", "--processes"), "accept", "processes", NULL, 1, 0, 0, false, false,
+     false},
 };
 
 const char *how_say(struct stage *stage, const struct how *how, const char *problem)
@@ -154,6 +157,49 @@ static const char *handoffs_under(struct stage *stage, const struct how *how)
 static const char *handoffs(struct stage *stage)
 {
     return how_each(stage, handoffs_under);
+}
+
+/* ---- cohorts */
+
+/* All ask while the server stands still. */
+static const char *ask_at_once(struct stage *stage, struct client *clients, int count, const char *path)
+{
+    struct answer answer;
+    bool asked = kill(stage->server.pid, SIGSTOP) == 0;
+    for (int i = 0; i < count && asked; i++)
+        asked = client_get(&clients[i], path, NULL);
+    EXPECT(kill(stage->server.pid, SIGCONT) == 0 && asked, "could not ask");
+    for (int i = 0; i < count; i++)
+        EXPECT(client_answer(&clients[i], false, &answer, ANSWER_MS) && answer.status == 200, "no answer");
+    return NULL;
+}
+
+static const char *together_under(struct stage *stage, const struct how *how)
+{
+    enum { CLIENTS = 40 };
+    struct client clients[CLIENTS];
+    struct report report;
+    const char *problem = how_start(stage, how, NULL);
+    if (problem)
+        return problem;
+    problem = crowd_open(stage, clients, CLIENTS);
+    for (int i = 0; i < 3 && !problem; i++)
+        problem = i == 0 ? crowd_ask(stage, clients, CLIENTS, "/hello.txt")
+                         : ask_at_once(stage, clients, CLIENTS, i == 1 ? "/hello.txt" : "/1m.bin");
+    crowd_close(clients, CLIENTS);
+    if (!problem)
+        problem = report_finish(stage, &report);
+    if (problem)
+        return problem;
+    long long together = report_sum(&report, "", TOGETHER), by_readers = report_sum(&report, how->answers, TOGETHER);
+    EXPECT(how->together ? together >= CLIENTS : together == 0, "%lld were read together", together);
+    EXPECT(together == by_readers, "%lld were, by those who don't read", together - by_readers);
+    return NULL;
+}
+
+static const char *together(struct stage *stage)
+{
+    return how_each(stage, together_under);
 }
 
 /* Clients who ask for more than their socket takes, and then read it all. */
@@ -379,6 +425,7 @@ static const char *reserved(struct stage *stage)
 
 const struct scene scenes_of_models[] = {
     {"connections are handed over as the model says, and not more often", handoffs},
+    {"requests that come together are read together, where a thread has its connections to itself", together},
     {"a large body goes to the writer and comes back, and without writers it stays", writers},
     {"under turns every thread has its turn", all_take_turns},
     {"--weights 3,1 gives one reader three connections of four", weights},

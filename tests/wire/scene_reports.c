@@ -87,8 +87,8 @@ static bool take_number(const char **at, double *value)
 
 /* ---- reports */
 
-const char *const column_names[COLUMNS] = {
-    "cpu", "accepted", "requests", "handoffs", "steals", "voluntary_switches", "involuntary_switches"};
+const char *const column_names[COLUMNS] = {"cpu",    "accepted", "requests",           "handoffs",
+                                           "steals", "together", "voluntary_switches", "involuntary_switches"};
 
 static bool take_line(const char **at, struct line *line)
 {
