@@ -106,6 +106,8 @@ static void run_ready(struct worker *worker, const struct poller_event *events, 
     int ready = 0, together = most_together(worker);
     for (int i = 0; i < count; i++) {
         if (acceptor_is_listener(events[i].key)) {
+            serve_together(worker, conns, ready); /* who has left makes room for who comes */
+            ready = 0;
             worker_admit(worker, arrivals, acceptor_take(worker->place->acceptor, events[i].key, arrivals, most));
             continue;
         }
@@ -155,14 +157,14 @@ static bool is_to_sweep(struct worker *worker)
                                                                        memory_order_relaxed, memory_order_relaxed);
 }
 
-/* Every worker that polls has files of its own to give up, whoever of its place sweeps: whose turn that isn't does so
- * at the next sweep. */
+/* Every worker that polls has files of its own to give up, whoever of its place sweeps. It is woken for each sweep, if
+ * a little later than who does it. */
 static void tidy(struct worker *worker)
 {
     uint64_t now_ms = worker->env.clock.now_ms;
     if (now_ms < worker->tidy_ms)
         return;
-    worker->tidy_ms = now_ms + SWEEP_EVERY_MS;
+    worker->tidy_ms = now_ms + SWEEP_EVERY_MS / 2;
     docroot_tidy(&worker->docroot);
 }
 

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 /* ---- the models */
@@ -161,14 +162,29 @@ static const char *handoffs(struct stage *stage)
 
 /* ---- cohorts */
 
+enum { HALT_MS = 20 }; /* for all threads to have stopped */
+
+/* Whether the server stands still, or goes on. */
+static bool halt(struct stage *stage)
+{
+    bool halted = kill(stage->server.pid, SIGSTOP) == 0;
+    pause_ms(HALT_MS);
+    return halted;
+}
+
+static bool go_on(struct stage *stage)
+{
+    return kill(stage->server.pid, SIGCONT) == 0;
+}
+
 /* All ask while the server stands still. */
 static const char *ask_at_once(struct stage *stage, struct client *clients, int count, const char *path)
 {
     struct answer answer;
-    bool asked = kill(stage->server.pid, SIGSTOP) == 0;
+    bool asked = halt(stage);
     for (int i = 0; i < count && asked; i++)
         asked = client_get(&clients[i], path, NULL);
-    EXPECT(kill(stage->server.pid, SIGCONT) == 0 && asked, "could not ask");
+    EXPECT(go_on(stage) && asked, "could not ask");
     for (int i = 0; i < count; i++)
         EXPECT(client_answer(&clients[i], false, &answer, ANSWER_MS) && answer.status == 200, "no answer");
     return NULL;
@@ -200,6 +216,53 @@ static const char *together_under(struct stage *stage, const struct how *how)
 static const char *together(struct stage *stage)
 {
     return how_each(stage, together_under);
+}
+
+/* Some of those who wait leave and others come, while the server stands still: there is room for all of them. */
+static const char *leave_and_come(struct stage *stage, struct client *waiting, int leave, int come)
+{
+    struct answer answer;
+    bool came = halt(stage);
+    for (int i = 0; i < leave; i++)
+        client_close(&waiting[i]);
+    for (int i = 0; i < come && came; i++)
+        came = client_open(&waiting[i], stage->port) && client_get(&waiting[i], "/hello.txt", NULL);
+    EXPECT(go_on(stage) && came, "could not ask");
+    for (int i = 0; i < come; i++)
+        EXPECT(client_answer(&waiting[i], false, &answer, ANSWER_MS) && answer.status == 200, "who came gets nothing");
+    return NULL;
+}
+
+static const char *room_for_who_comes(struct stage *stage, const struct how *how)
+{
+    enum { MOST = 20, LEAVE = 10, COME = 8, SHY_MS = 1500 }; /* who has waited for less is asked to close last */
+    struct client waiting[MOST];
+    char byte;
+    const char *problem = how_start(stage, how, OPTIONS("--max-connections", "20"));
+    if (problem)
+        return problem;
+    problem = crowd_open(stage, waiting, MOST);
+    if (!problem)
+        problem = crowd_ask(stage, waiting, MOST, "/hello.txt");
+    pause_ms(SHY_MS);
+    if (!problem)
+        problem = leave_and_come(stage, waiting, LEAVE, COME);
+    pause_ms(SILENCE_MS);
+    for (int i = LEAVE; i < MOST && !problem; i++)
+        if (recv(waiting[i].fd, &byte, 1, MSG_DONTWAIT) == 0)
+            problem = stage_say(stage, "who waited was closed");
+    crowd_close(waiting, MOST);
+    return problem ? problem : stage_finish(stage);
+}
+
+/* Where one thread reads and accepts: of two, one may see who comes before the other sees who leaves. */
+static const char *who_leaves_makes_room(struct stage *stage)
+{
+    static const int accepting[] = {SPED, AMPED};
+    const char *problem = NULL;
+    for (size_t i = 0; i < sizeof accepting / sizeof *accepting && !problem; i++)
+        problem = how_say(stage, &hows[accepting[i]], room_for_who_comes(stage, &hows[accepting[i]]));
+    return problem;
 }
 
 /* Clients who ask for more than their socket takes, and then read it all. */
@@ -426,6 +489,7 @@ static const char *reserved(struct stage *stage)
 const struct scene scenes_of_models[] = {
     {"connections are handed over as the model says, and not more often", handoffs},
     {"requests that come together are read together, where a thread has its connections to itself", together},
+    {"who has left makes room for who comes at the same moment, and nobody else has to", who_leaves_makes_room},
     {"a large body goes to the writer and comes back, and without writers it stays", writers},
     {"under turns every thread has its turn", all_take_turns},
     {"--weights 3,1 gives one reader three connections of four", weights},
