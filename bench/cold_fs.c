@@ -11,7 +11,7 @@
  * has read of a file goes when the file is opened again: so is the default of FUSE, and of network file systems. When
  * it is forgetful, that goes every few milliseconds, mapped or not, as if memory were always short.
  *
- * It ends with the file system's last mount, or by a signal.
+ * It ends with the file system's last mount, or by a signal: then, if it is forgetful, unmount it by force (umount -f).
  */
 #include <err.h>
 #include <errno.h>
