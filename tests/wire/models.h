@@ -85,13 +85,6 @@ long long report_sum(const struct report *report, const char *role, enum column 
 int report_count(const struct report *report, const char *role);
 int report_busy(const struct report *report, const char *role, enum column column);
 
-/* ---- words */
-
-bool text_begins(const char *text, const char *with);
-
-/* Whether it is a complaint of the server's in one line. */
-bool text_is_one_line(const char *text);
-
 /* ---- clients. NULL, or what went wrong. */
 
 /* Connects all of them. They may be closed whether it worked or not. */

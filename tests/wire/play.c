@@ -439,7 +439,7 @@ static bool next_in_programme(struct programme *g)
     }
 }
 
-struct play_tally play_rows(const struct play_stage *stage, const struct row_file *file)
+struct tally play_rows(const struct play_stage *stage, const struct row_file *file)
 {
     struct programme programme = {.file = file, .cuts = stage->cuts};
     struct play *plays = calloc(AT_ONCE, sizeof *plays);
@@ -467,7 +467,7 @@ struct play_tally play_rows(const struct play_stage *stage, const struct row_fil
         pause_ms(1);
     } while (active || more);
 
-    struct play_tally tally = {0, 0};
+    struct tally tally = {0};
     for (int row = 0; row < file->count; row++) {
         for (int way = WAY_WHOLE; way <= WAY_COMPANY; way++) {
             tally.failed += failed[row][way];

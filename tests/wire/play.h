@@ -9,10 +9,7 @@
 
 #include "row.h"
 #include "site.h"
-
-struct play_tally {
-    int passed, failed; /* a row in one of its ways is one check */
-};
+#include "tally.h"
 
 struct play_stage {
     const struct site *site;
@@ -20,7 +17,8 @@ struct play_stage {
     int cuts; /* split at no more than so many points of a row */
 };
 
-/* Plays all rows of the file in all their ways; each failure is told on stdout with the bytes that came. */
-struct play_tally play_rows(const struct play_stage *stage, const struct row_file *file);
+/* Plays all rows of the file in all their ways; a row in one of its ways is one check. Each failure is told on stdout
+ * with the bytes that came. */
+struct tally play_rows(const struct play_stage *stage, const struct row_file *file);
 
 #endif

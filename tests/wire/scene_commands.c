@@ -62,11 +62,10 @@ static const char *in_one_line(struct stage *stage, const struct command *comman
     int status = server_wait(&stage->server, 10000);
     if (status < 0)
         server_stop(&stage->server, SIGKILL);
-    const char *said = stage->server.said, *end = strchr(said, '\n');
+    const char *said = stage->server.said;
     EXPECT(status == command->status, "%s: exit status %d, not %d; %.600s", command->sentence, status, command->status,
            said);
-    EXPECT(strncmp(said, "shunt: ", 7) == 0 && end && !end[1], "%s is not told in one line: %.700s", command->sentence,
-           said);
+    EXPECT(text_is_one_line(said), "%s is not told in one line: %.700s", command->sentence, said);
     EXPECT(fnmatch(command->words, said, 0) == 0, "%s is told so: %.700s", command->sentence, said);
     return NULL;
 }

@@ -42,7 +42,7 @@ static const char *busy_ones_keep_their_place(struct stage *stage)
     EXPECT(stage_get_within(stage, "/hello.txt", 200, RECOVERY_MS), "no recovery");
     int status = server_stop(&stage->server, SIGTERM);
     EXPECT(status == 0, "the server ended with %d", status);
-    EXPECT(count_lines(server_complaints(&stage->server)) <= 5, "too many words: %.800s",
+    EXPECT(text_lines(server_complaints(&stage->server)) <= 5, "too many words: %.800s",
            server_complaints(&stage->server));
     return NULL;
 }
@@ -58,9 +58,7 @@ static const char *idle_ones_make_room(struct stage *stage)
     for (int i = 0; i < 3; i++)
         EXPECT(stage_get_within(stage, "/hello.txt", 200, 3000), "idle connections make no room");
     EXPECT(client_wait_closed(&idle[0], 3000) >= 0, "the longest idle one isn't the one that went");
-    int status = server_stop(&stage->server, SIGTERM);
-    EXPECT(status == 0, "the server ended with %d", status);
-    return NULL;
+    return stage_finish_but(stage, "");
 }
 
 static const char *out_of_files(struct stage *stage)
@@ -79,15 +77,13 @@ static const char *out_of_files(struct stage *stage)
     cpu = server_cpu_ms(&stage->server) - cpu;
     EXPECT(cpu >= 0, "it died: %.800s", server_complaints(&stage->server));
     EXPECT(cpu < (stage_is_instrumented(stage) ? 600 : 200), "%ld ms of processor time in 1.5 s without fds", cpu);
-    EXPECT(count_lines(server_complaints(&stage->server)) <= 6, "too many words: %.800s",
+    EXPECT(text_lines(server_complaints(&stage->server)) <= 6, "too many words: %.800s",
            server_complaints(&stage->server));
     for (int i = 0; i < CROWD; i++)
         client_close(&crowd[i]);
     EXPECT(stage_get_within(stage, "/hello.txt", 200, RECOVERY_MS), "no recovery");
     EXPECT(stage_get_within(stage, "/1m.bin", 200, RECOVERY_MS), "no recovery for files");
-    int status = server_stop(&stage->server, SIGTERM);
-    EXPECT(status == 0, "the server ended with %d", status);
-    return NULL;
+    return stage_finish_but(stage, "");
 }
 
 /* A site of more files than fds: the cache must give its own up rather than refuse. */

@@ -111,70 +111,62 @@ static const char *stale_unix_socket(struct stage *stage)
     return stage_finish(stage);
 }
 
-/* A program that should refuse to start: its exit status, with its words in server->said. */
-static int refusal(struct stage *stage, const char *const *options)
+/* A second server is refused its listener, in one line that names it. */
+static const char *expect_refusal(struct stage *stage, const char *option, const char *when)
 {
     struct server second;
     server_spawn(&second, stage->harness,
-                 &(struct server_setup){.options = options, .root = stage->site.root, .listens_itself = true});
+                 &(struct server_setup){
+                     .options = OPTIONS("--listen", option), .root = stage->site.root, .listens_itself = true});
     int status = server_wait(&second, 10000);
     if (status < 0)
         server_stop(&second, SIGKILL);
-    snprintf(stage->verdict, sizeof stage->verdict, "%.1000s", second.said);
-    return status;
-}
-
-static bool is_one_line(const char *text)
-{
-    const char *end = strchr(text, '\n');
-    return strncmp(text, "shunt: ", 7) == 0 && end && end[1] == '\0';
+    EXPECT(status == 1 && text_is_one_line(second.said) && strstr(second.said, option), "%s: %d, %.800s", when, status,
+           second.said);
+    return NULL;
 }
 
 static const char *live_unix_socket(struct stage *stage)
 {
-    char path[100], option[110], words[1024];
+    char path[100], option[110];
     struct client client;
     socket_path(stage, path, option);
     const char *problem = start_on(stage, OPTIONS("--listen", option));
     if (problem)
         return problem;
-    int status = refusal(stage, OPTIONS("--listen", option));
-    snprintf(words, sizeof words, "%s", stage->verdict);
-    EXPECT(status == 1 && is_one_line(words), "a second server on one socket: %d, %.800s", status, words);
+    if ((problem = expect_refusal(stage, option, "a second server on one socket")) != NULL)
+        return problem;
     EXPECT(client_open_unix(&client, path) && status_of(&client) == 200, "the first one doesn't serve any more");
     return stage_finish(stage);
 }
 
 static const char *plain_file_in_the_way(struct stage *stage)
 {
-    char path[100], option[110], words[1024];
+    char path[100], option[110];
     struct stat st;
     socket_path(stage, path, option);
     FILE *file = fopen(path, "we");
     EXPECT(file && fputs("precious\n", file) >= 0 && fclose(file) == 0, "can't write a file");
-    int status = refusal(stage, OPTIONS("--listen", option));
-    snprintf(words, sizeof words, "%s", stage->verdict);
-    EXPECT(status == 1 && is_one_line(words), "a plain file in the socket's place: %d, %.800s", status, words);
+    const char *problem = expect_refusal(stage, option, "a plain file in the socket's place");
+    if (problem)
+        return problem;
     EXPECT(stat(path, &st) == 0 && st.st_size == 9, "it removed a file that is no socket");
     return NULL;
 }
 
 static const char *port_in_use(struct stage *stage)
 {
-    char option[32], words[1024];
+    char option[32];
     const char *problem = stage_start(stage, NULL);
     if (problem)
         return problem;
     snprintf(option, sizeof option, "127.0.0.1:%d", stage->port);
-    int status = refusal(stage, OPTIONS("--listen", option));
-    snprintf(words, sizeof words, "%s", stage->verdict);
-    EXPECT(status == 1 && is_one_line(words) && strstr(words, option), "a port in use: %d, %.800s", status, words);
-    return stage_finish(stage);
+    problem = expect_refusal(stage, option, "a port in use");
+    return problem ? problem : stage_finish(stage);
 }
 
 static const char *privileged_port(struct stage *stage)
 {
-    char words[1024];
     int first = 1024;
     FILE *file = fopen("/proc/sys/net/ipv4/ip_unprivileged_port_start", "re");
     if (file && fscanf(file, "%d", &first) != 1)
@@ -183,11 +175,7 @@ static const char *privileged_port(struct stage *stage)
         fclose(file);
     if (first <= 80)
         return stage_skip(stage, "here everybody may listen on port 80");
-    int status = refusal(stage, OPTIONS("--listen", "127.0.0.1:80"));
-    snprintf(words, sizeof words, "%s", stage->verdict);
-    EXPECT(status == 1 && is_one_line(words) && strstr(words, "127.0.0.1:80"),
-           "a port that it may not have: %d, %.800s", status, words);
-    return NULL;
+    return expect_refusal(stage, "127.0.0.1:80", "a port that it may not have");
 }
 
 static const char *restarted_at_once(struct stage *stage)

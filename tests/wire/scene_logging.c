@@ -88,13 +88,13 @@ static const char *a_line_for_everything(struct stage *stage)
     }
     for (long long until = now_ms() + WRITTEN_MS; now_ms() < until; pause_ms(50)) {
         char *log = read_log(stage);
-        bool complete = count_lines(log) >= ROWS;
+        bool complete = text_lines(log) >= ROWS;
         free(log);
         if (complete)
             break;
     }
     char *log = read_log(stage);
-    EXPECT(count_lines(log) == ROWS, "%d lines while it runs, not %d:\n%.900s", count_lines(log), ROWS, log);
+    EXPECT(text_lines(log) == ROWS, "%d lines while it runs, not %d:\n%.900s", text_lines(log), ROWS, log);
     for (size_t i = 0; i < ROWS; i++)
         EXPECT(count_matches(log, rows[i].line) >= 1, "%d lines like %s in\n%.700s", count_matches(log, rows[i].line),
                rows[i].line, log);
@@ -123,7 +123,7 @@ static const char *no_line_is_lost(struct stage *stage)
     if (problem)
         return problem;
     char *log = read_log(stage);
-    EXPECT(count_lines(log) == MANY, "%d lines for %d requests", count_lines(log), MANY);
+    EXPECT(text_lines(log) == MANY, "%d lines for %d requests", text_lines(log), MANY);
     bool ordered = !stage_model_is(stage, "turns") && !stage_model_is(stage, "seda"); /* a thread writes in order */
     const char *line = log;
     for (int i = 0; i < MANY; i++) {
@@ -156,7 +156,7 @@ static const char *broken_off_is_logged(struct stage *stage)
     char *log = read_log(stage);
     const char *behind = strstr(log, "\" 200 ");
     long bytes = behind ? strtol(behind + 6, NULL, 10) : -1;
-    EXPECT(count_lines(log) == 1 && bytes > 0 && bytes < 4000000, "the log of a download that was broken off:\n%.800s",
+    EXPECT(text_lines(log) == 1 && bytes > 0 && bytes < 4000000, "the log of a download that was broken off:\n%.800s",
            log);
     free(log);
     return NULL;
@@ -200,7 +200,7 @@ static const char *appended(struct stage *stage)
         if (problem)
             return problem;
         char *log = read_log(stage);
-        EXPECT(count_lines(log) == round, "%d lines after %d starts", count_lines(log), round);
+        EXPECT(text_lines(log) == round, "%d lines after %d starts", text_lines(log), round);
         free(log);
     }
     return NULL;

@@ -335,7 +335,7 @@ static const char *failures(struct stage *stage)
     int status = pack(stage, "--quiet");
     const char *said = stage->server.said;
     EXPECT(status == 1, "exit status %d: %.800s", status, said);
-    EXPECT(count_lines(said) == 4 && strstr(said, "shunt: pack unreadable.txt: Permission denied\n") &&
+    EXPECT(text_lines(said) == 4 && strstr(said, "shunt: pack unreadable.txt: Permission denied\n") &&
                strstr(said, "shunt: pack closed: Permission denied\n") &&
                strstr(said, "shunt: pack read-only/in.txt: make a file beside it: Permission denied\n") &&
                strstr(said, "shunt: pack taken.txt: write its .gz: Is a directory\n"),
@@ -393,7 +393,7 @@ static const char *many_failures(struct stage *stage)
     int status = pack(stage, "-j1");
     EXPECT(status == 1 && strcmp(stage->server.printed, "packed 0 files; 30 failed\n") == 0, "%d: it printed: %.800s",
            status, stage->server.printed);
-    EXPECT(count_lines(stage->server.said) == 22, "it said: %.900s", stage->server.said);
+    EXPECT(text_lines(stage->server.said) == 22, "it said: %.900s", stage->server.said);
     EXPECT(access("tried", F_OK) < 0, "where one program has failed, the next one is tried");
     return NULL;
 }
@@ -431,7 +431,7 @@ static int count_written(const struct stage *stage, const char *name)
     if (!text)
         return 0;
     text[size] = '\0';
-    int lines = count_lines(text);
+    int lines = text_lines(text);
     free(text);
     return lines;
 }
@@ -451,7 +451,7 @@ static const char *interrupted_by(struct stage *stage, int signal_number)
     int status = server_stop(&stage->server, signal_number);
     EXPECT(status == 128 + signal_number, "signal %d: it ended with %d: %.800s", signal_number, status,
            stage->server.said);
-    EXPECT(count_lines(stage->server.said) == 2 &&
+    EXPECT(text_lines(stage->server.said) == 2 &&
                strcmp(stage->server.printed, "packed 1 file: gzip 6.0 kB to 100 bytes\n") == 0,
            "it said: %.400s%.400s", stage->server.said, stage->server.printed);
     EXPECT(count_names(stage, ".", ".pack-") == 0, "signal %d: it left something behind", signal_number);
@@ -548,8 +548,8 @@ static const char *mistakes(struct stage *stage)
         int status = server_wait(&stage->server, PACK_MS);
         const char *said = stage->server.said;
         EXPECT(status == wrong[i].status, "%s: exit status %d; %.700s", wrong[i].sentence, status, said);
-        EXPECT(strncmp(said, "shunt: ", 7) == 0 && count_lines(said) == 1 && fnmatch(wrong[i].words, said, 0) == 0,
-               "%s is told so: %.700s", wrong[i].sentence, said);
+        EXPECT(text_is_one_line(said) && fnmatch(wrong[i].words, said, 0) == 0, "%s is told so: %.700s",
+               wrong[i].sentence, said);
     }
     return NULL;
 }

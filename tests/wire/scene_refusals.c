@@ -4,7 +4,6 @@
 #include "lib/refuse.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -90,9 +89,7 @@ static const char *sendfile_fails(struct stage *stage)
         client_close(&client);
         EXPECT(stage_get(stage, "/hello.txt") == 200, "can't serve what is in memory");
     }
-    int status = server_stop(&stage->server, SIGTERM);
-    EXPECT(status == 0, "the server ended with %d and said: %.800s", status, server_complaints(&stage->server));
-    return NULL;
+    return stage_finish_but(stage, "");
 }
 
 /* ---- descriptors */
@@ -172,9 +169,7 @@ static const char *no_descriptors_for_files(struct stage *stage)
         EXPECT(stage_get_within(stage, name, 200, RECOVERY_MS), "no recovery for %s", name);
     }
     client_close(&asks);
-    int status = server_stop(&stage->server, SIGTERM);
-    EXPECT(status == 0, "the server ended with %d and said: %.800s", status, server_complaints(&stage->server));
-    return NULL;
+    return stage_finish_but(stage, "");
 }
 
 /* Half a head each, so that none of them is idle; then, for as long as is watched, newcomers as well. */
@@ -212,16 +207,14 @@ static const char *no_descriptors_for_connections(struct stage *stage)
     EXPECT(leave_descriptors(stage, 4), "can't take its descriptors away: %s", strerror(errno));
     if ((problem = watch_it_full(stage, crowd)) != NULL)
         return problem;
-    int lines = count_lines(server_complaints(&stage->server)), seconds = (int)((now_ms() - begun) / 1000);
+    int lines = text_lines(server_complaints(&stage->server)), seconds = (int)((now_ms() - begun) / 1000);
     EXPECT(lines >= 1 && lines <= seconds + 1, "%d lines in %d seconds: %.800s", lines, seconds,
            server_complaints(&stage->server));
     for (int i = 0; i < CROWD; i++)
         client_close(&crowd[i]);
     EXPECT(stage_get_within(stage, "/hello.txt", 200, RECOVERY_MS), "no recovery");
     EXPECT(stage_get_within(stage, "/1m.bin", 200, RECOVERY_MS), "no recovery for files");
-    int status = server_stop(&stage->server, SIGTERM);
-    EXPECT(status == 0, "the server ended with %d and said: %.800s", status, server_complaints(&stage->server));
-    return NULL;
+    return stage_finish_but(stage, "");
 }
 
 const struct scene scenes_of_refusals[] = {

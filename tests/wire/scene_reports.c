@@ -165,11 +165,6 @@ const char *report_finish(struct stage *stage, struct report *report)
     return report_read(stage, text, report);
 }
 
-bool text_begins(const char *text, const char *with)
-{
-    return strncmp(text, with, strlen(with)) == 0;
-}
-
 long long report_sum(const struct report *report, const char *role, enum column column)
 {
     long long total = 0;
@@ -269,12 +264,6 @@ static const char *report_to_stdout_under(struct stage *stage, const struct how 
 static const char *report_to_stdout(struct stage *stage)
 {
     return how_each(stage, report_to_stdout_under);
-}
-
-bool text_is_one_line(const char *text)
-{
-    const char *end = strchr(text, '\n');
-    return text_begins(text, "shunt: ") && end && !end[1];
 }
 
 static const char *expect_words(struct stage *stage, int status, const char *path, const char *why)

@@ -177,6 +177,29 @@ const char *server_complaints(struct server *server)
     return end ? end + 1 : server->said;
 }
 
+/* The first line without these words, or the empty end. */
+static const char *unexpected_line(const char *said, const char *words)
+{
+    while (*said && words) {
+        const char *end = strchrnul(said, '\n');
+        if (!memmem(said, (size_t)(end - said), words, strlen(words)))
+            break;
+        said = *end ? end + 1 : end;
+    }
+    return said;
+}
+
+const char *server_finish(struct server *server, const char *words)
+{
+    int status = server_stop(server, SIGTERM);
+    const char *said = server_complaints(server), *unexpected = unexpected_line(said, words);
+    if (status == 0 && !*unexpected)
+        return NULL;
+    snprintf(server->verdict, sizeof server->verdict, "the server ended with %d and said:\n%s", status,
+             status == 0 ? unexpected : said);
+    return server->verdict;
+}
+
 /* How many processes of its own it has: one for each connection, in one model. */
 static int children(const struct server *server)
 {
@@ -189,14 +212,6 @@ static int children(const struct server *server)
     if (list)
         fclose(list);
     return count;
-}
-
-int count_lines(const char *text)
-{
-    int lines = 0;
-    for (; (text = strchr(text, '\n')); text++)
-        lines++;
-    return lines;
 }
 
 int server_fds(const struct server *server)

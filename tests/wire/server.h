@@ -35,6 +35,7 @@ struct server {
     size_t said_len;
     char printed[SERVER_SAID]; /* its stdout so far, NUL-ended */
     size_t printed_len;
+    char verdict[SERVER_SAID + 64]; /* what server_finish wrote */
 };
 
 /* Starts the program and doesn't wait for anything. */
@@ -52,8 +53,9 @@ int server_stop(struct server *server, int signal_number);
 /* What it wrote to stderr after the banner line, up to now. */
 const char *server_complaints(struct server *server);
 
-/* The lines of such a text, or of another. */
-int count_lines(const char *text);
+/* Ends it with SIGTERM: it must exit with 0, and have said nothing but lines with these words in them ("": any lines;
+ * NULL: none). NULL, or what was wrong. */
+const char *server_finish(struct server *server, const char *words);
 
 /* Of the running server: open file descriptors (a child process counts as one), resident kilobytes, CPU milliseconds
  * used; -1 if it is gone. */

@@ -5,8 +5,6 @@
  * One thread makes the changes, and asks now and then itself, right after one. The other is all the clients. What has
  * been asked, and what it may be answered with, is looked up and judged under one lock.
  */
-#include "client.h"
-#include "pause.h"
 #include "storm.h"
 #include "storm_judge.h"
 
@@ -45,7 +43,7 @@ struct asker {
 };
 
 struct gale {
-    struct storm_stage *stage;
+    struct stage *stage;
     bool swaps; /* the root too */
     struct world world;
     pthread_mutex_t lock;
@@ -424,10 +422,10 @@ static void summarise(const struct gale *gale)
         changes += gale->kinds[kind];
     for (int sort = 0; sort < SORTS; sort++)
         answers += gale->judge.sorts[sort];
-    add(text, STORM_SAID, "%ld changes; %ld right answers, ", changes, answers);
+    add(text, STAGE_SAID, "%ld changes; %ld right answers, ", changes, answers);
     for (int sort = 0; sort < SORTS; sort++)
-        add(text, STORM_SAID, "%ld %s, ", gale->judge.sorts[sort], sort_names[sort]);
-    add(text, STORM_SAID, "%ld that nobody could judge", gale->judge.unjudged);
+        add(text, STAGE_SAID, "%ld %s, ", gale->judge.sorts[sort], sort_names[sort]);
+    add(text, STAGE_SAID, "%ld that nobody could judge", gale->judge.unjudged);
 }
 
 static const char *verdict_of(const struct gale *gale)
@@ -436,13 +434,13 @@ static const char *verdict_of(const struct gale *gale)
     const char *lacks = lacking(gale);
     for (int i = 0; i < gale->judge.fault_count; i++) {
         const struct fault *fault = &gale->judge.faults[i];
-        add(text, STORM_SAID, "%s (%ld of them): %s, %ld times; first %s\n", kinds[fault->kind].name,
+        add(text, STAGE_SAID, "%s (%ld of them): %s, %ld times; first %s\n", kinds[fault->kind].name,
             gale->kinds[fault->kind], fault->what, fault->count, fault->first);
     }
     if (*gale->broke)
-        add(text, STORM_SAID, "%s\n", gale->broke);
+        add(text, STAGE_SAID, "%s\n", gale->broke);
     if (!*text && lacks)
-        add(text, STORM_SAID, "too little of: %s\n", lacks);
+        add(text, STAGE_SAID, "too little of: %s\n", lacks);
     return *text ? text : NULL;
 }
 
@@ -462,10 +460,10 @@ static const char *blow(struct gale *gale)
     free(askers);
     summarise(gale);
     const char *verdict = verdict_of(gale);
-    return verdict ? verdict : storm_finish(gale->stage, "while it was sent");
+    return verdict ? verdict : stage_finish_but(gale->stage, "while it was sent");
 }
 
-static const char *play_with(struct storm_stage *stage, bool swaps)
+static const char *play_with(struct stage *stage, bool swaps)
 {
     char root[SITE_PATH_MAX];
     struct gale *gale = calloc(1, sizeof *gale);
@@ -476,29 +474,29 @@ static const char *play_with(struct storm_stage *stage, bool swaps)
     pthread_mutex_init(&gale->lock, NULL);
     memset(gale->asked, 0xff, sizeof gale->asked);
     if (world_build(&gale->world, stage->site.place) < 0)
-        return storm_say(stage, "can't build the releases: %s", strerror(errno));
+        return stage_say(stage, "can't build the releases: %s", strerror(errno));
     gale->world.quiet = (struct quiet){gale, nobody_since};
     history_begin(&gale->judge.history, &gale->world, 0);
     history_finish(&gale->judge.history);
     snprintf(root, sizeof root, "%.490s/served", stage->site.place);
-    const char *problem = storm_start(stage, root, NULL);
+    const char *problem = stage_start_with(stage, &(struct server_setup){.root = root});
     if (!problem)
         problem = blow(gale);
     free(gale);
     return problem;
 }
 
-static const char *all_but_swaps(struct storm_stage *stage)
+static const char *all_but_swaps(struct stage *stage)
 {
     return play_with(stage, false);
 }
 
-static const char *with_swaps(struct storm_stage *stage)
+static const char *with_swaps(struct stage *stage)
 {
     return play_with(stage, true);
 }
 
-const struct storm storms_of_changes[] = {
+const struct scene storms_of_changes[] = {
     {"64 clients, a thousand changes a second: who asks after a change is given what is there", all_but_swaps},
     {"64 clients, a thousand changes a second, and swaps of the root: each release comes whole, and no older one",
      with_swaps},

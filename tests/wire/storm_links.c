@@ -3,9 +3,7 @@
  * eight clients ask for what is behind it. They may be given what is inside, or nothing; not a byte, and not the size,
  * of what is outside.
  */
-#include "client.h"
 #include "lib/refuse.h"
-#include "pause.h"
 #include "storm.h"
 
 #include <errno.h>
@@ -91,7 +89,7 @@ struct way {
 };
 
 struct race {
-    struct storm_stage *stage;
+    struct stage *stage;
     struct way way;
     char place[SITE_PATH_MAX]; /* of root and outside */
     _Atomic int trick;         /* that is turned just now */
@@ -317,7 +315,7 @@ static void summarise(struct race *race)
         served += race->served[i];
         refused += race->refused[i];
     }
-    snprintf(race->stage->summary, STORM_SAID, "turned %ld times, there and back; served %ld times, refused %ld times",
+    snprintf(race->stage->summary, STAGE_SAID, "turned %ld times, there and back; served %ld times, refused %ld times",
              turns, served, refused);
 }
 
@@ -325,13 +323,13 @@ static const char *verdict_of(struct race *race, const struct trick *stuck, cons
 {
     const struct trick *lacks = lacking(race);
     if (*race->first)
-        return storm_say(race->stage, "%s", race->first);
+        return stage_say(race->stage, "%s", race->first);
     if (stuck)
-        return storm_say(race->stage, "%s can't be turned: %s", stuck->name, why);
+        return stage_say(race->stage, "%s can't be turned: %s", stuck->name, why);
     if (lacks)
-        return storm_say(race->stage, "too little of %s: turned %ld times, served %ld times", lacks->name,
+        return stage_say(race->stage, "too little of %s: turned %ld times, served %ld times", lacks->name,
                          race->turns[lacks - tricks], race->served[lacks - tricks]);
-    return storm_finish(race->stage, NULL);
+    return stage_finish(race->stage);
 }
 
 static const char *blow(struct race *race, int root)
@@ -355,7 +353,7 @@ static bool forget_openat2(void)
     return refuse_call(SYS_openat2, ENOSYS) && syscall(SYS_openat2, -1, "", NULL, 0) < 0 && errno == ENOSYS;
 }
 
-static const char *play(struct storm_stage *stage, struct way way)
+static const char *play(struct stage *stage, struct way way)
 {
     struct race *race = calloc(1, sizeof *race);
     char root[SITE_PATH_MAX];
@@ -367,11 +365,11 @@ static const char *play(struct storm_stage *stage, struct way way)
     snprintf(race->place, sizeof race->place, "%.480s/race", stage->site.place);
     snprintf(root, sizeof root, "%.500s/root", race->place);
     if (!build(race))
-        return storm_say(stage, "can't build the tree: %s", strerror(errno));
+        return stage_say(stage, "can't build the tree: %s", strerror(errno));
     if (way.walks && !forget_openat2())
         return "can't do without openat2";
     const char *const options[] = {"--symlinks", way.links, "--cache-valid", way.valid, NULL};
-    const char *problem = storm_start(stage, root, options);
+    const char *problem = stage_start_with(stage, &(struct server_setup){.options = options, .root = root});
     int fd = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (!problem)
         problem = blow(race, fd);
@@ -380,32 +378,32 @@ static const char *play(struct storm_stage *stage, struct way way)
     return problem;
 }
 
-static const char *inside(struct storm_stage *stage)
+static const char *inside(struct stage *stage)
 {
     return play(stage, (struct way){"inside", "0", false});
 }
 
-static const char *none(struct storm_stage *stage)
+static const char *none(struct stage *stage)
 {
     return play(stage, (struct way){"none", "0", false});
 }
 
-static const char *inside_walking(struct storm_stage *stage)
+static const char *inside_walking(struct stage *stage)
 {
     return play(stage, (struct way){"inside", "0", true});
 }
 
-static const char *none_walking(struct storm_stage *stage)
+static const char *none_walking(struct stage *stage)
 {
     return play(stage, (struct way){"none", "0", true});
 }
 
-static const char *remembered(struct storm_stage *stage)
+static const char *remembered(struct stage *stage)
 {
     return play(stage, (struct way){"inside", "1", false});
 }
 
-const struct storm storms_of_links[] = {
+const struct scene storms_of_links[] = {
     {"8 clients, a directory or file that is a link to the outside now and then: no escape", inside},
     {"the same with --symlinks none", none},
     {"the same without openat2", inside_walking},

@@ -14,6 +14,7 @@
 #include "pause.h"
 #include "server.h"
 #include "site.h"
+#include "tally.h"
 #include "vector.h"
 
 #include <signal.h>
@@ -27,10 +28,6 @@ enum {
     ANSWERS_MAX = 16,
     QUIET_MS = 1500, /* so long nothing came from anywhere: nothing will come */
     SETTLED_MS = 20000,
-};
-
-struct tally {
-    int passed, failed;
 };
 
 /* ---- one vector on one connection */
@@ -224,8 +221,7 @@ static void count(struct tally *tally, const struct play *play, const struct way
 {
     bool noticed_late = way->stepped && play->expected == VERDICT_BAD && play->verdict == VERDICT_LATE;
     bool passed = (play->verdict == play->expected || noticed_late) && !play->problem;
-    tally->passed += passed;
-    tally->failed += !passed;
+    tally_count(tally, passed);
     if (!passed)
         tell(play, way);
 }
@@ -263,18 +259,16 @@ static void play_all(const struct vectors *vectors, const struct harness *harnes
     }
     for (size_t i = 0; i < sizeof ways / sizeof *ways; i++)
         play_way(vectors, &ways[i], server.ports[0], tally);
-    int status = server_stop(&server, SIGTERM);
-    bool well = status == 0 && !*server_complaints(&server);
-    tally->passed += well;
-    tally->failed += !well;
-    if (!well)
-        printf("FAILED the server ended with %d and said:\n%s\n", status, server_complaints(&server));
+    const char *problem = server_finish(&server, NULL);
+    tally_count(tally, !problem);
+    if (problem)
+        printf("FAILED %s\n", problem);
 }
 
 int main(int argc, char **argv)
 {
     struct vectors vectors;
-    struct tally tally = {0, 0};
+    struct tally tally = {0};
     struct site site;
     signal(SIGPIPE, SIG_IGN);
     if (argc < 4 || (argc > 4 && strcmp(argv[4], "--") != 0)) {
@@ -288,6 +282,5 @@ int main(int argc, char **argv)
     play_all(&vectors, &harness, &site, &tally);
     site_remove(&site);
     vectors_close(&vectors);
-    printf("%d passed, %d failed\n", tally.passed, tally.failed);
-    return tally.failed > 0;
+    return tally_tell(&tally);
 }
