@@ -354,8 +354,7 @@ static bool is_mid_line(const struct conn *c, const struct conn_env *env, struct
            memchr(fresh.at, '\n', fresh.len) == NULL;
 }
 
-/* What comes next, at the tail of `in`, from the socket; or from the cohort, which has received it and *looked since.
- */
+/* What comes next, at the tail of `in`: from the socket, or from the cohort, which has *looked since. */
 static enum io receive(const struct conn *c, struct conn_env *env, struct slice *fresh, bool *looked)
 {
     enum io io;

@@ -8,10 +8,10 @@
 /* What an entry costs beside its bytes, roughly. */
 enum { ENTRY_OVERHEAD = sizeof(struct entry) + 64 };
 
-enum {                  /* bytes */
-       CACHE_LINE = 64, /* of most processors */
-       PREFETCH_PATH = 32,
-       PREFETCH_IMAGE = 8192,
+enum {
+    CACHE_LINE = 64,       /* bytes, of most processors */
+    PREFETCH_PATH = 32,    /* bytes of an entry's path that are fetched, */
+    PREFETCH_IMAGE = 8192, /* and of its image, at most */
 };
 
 enum { CHANCES_MAX = 64 }; /* that are given at a time: one who makes room doesn't go round the whole cache */
