@@ -9,7 +9,7 @@ CASES='1k|1 kB, keep-alive|1k.html|1k.html|64||1.15
 4k|4 kB, keep-alive|4k.html|4k.html|64||
 100k|100 kB, keep-alive|100k.html|100k.html|64||
 1m|1 MB, keep-alive|1m.html|1m.html|64||
-files|10,000 files of 1 to 8 kB, keep-alive|files|4k.html|64|files 10000|
+files|10,000 files of 1 to 8 kB, keep-alive|files|4k.html|64|files 10000|1.35
 pipelined|1 kB, keep-alive, 16 pipelined|1k.html|1k.html|64|pipelined 16|3
 close|1 kB, a connection a request|1k.html|1k.html|64|close|'
 
