@@ -14,7 +14,11 @@
 
 #include <cmocka.h>
 
-enum { NAPS = 50, PATIENCE_MS = 5000 };
+enum {
+    NAPS = 50,
+    NAPS_FELT = NAPS / 2, /* on a busy machine a nap may be over before anybody else has the processor */
+    PATIENCE_MS = 5000,
+};
 
 static void *nap(void *unused)
 {
@@ -30,7 +34,7 @@ static void a_thread_that_waits_switches_voluntarily(void **state)
     usage_of_thread(&before);
     nap(NULL);
     usage_of_thread(&after);
-    assert_in_range(after.voluntary - before.voluntary, NAPS, 2 * NAPS);
+    assert_in_range(after.voluntary - before.voluntary, NAPS_FELT, 2 * NAPS);
 }
 
 static void another_threads_switches_are_its_own(void **state)
@@ -42,7 +46,7 @@ static void another_threads_switches_are_its_own(void **state)
     assert_int_equal(pthread_create(&thread, NULL, nap, NULL), 0);
     assert_int_equal(pthread_join(thread, NULL), 0);
     usage_of_thread(&after);
-    assert_true(after.voluntary - before.voluntary < NAPS);
+    assert_true(after.voluntary - before.voluntary < NAPS_FELT);
 }
 
 struct rival {
@@ -69,7 +73,7 @@ static void *be_driven_out(void *given)
     do
         usage_of_thread(&after);
     while (after.involuntary == before.involuntary && clock_now_ms() - began < PATIENCE_MS);
-    return after.involuntary > before.involuntary && after.voluntary - before.voluntary < NAPS ? given : NULL;
+    return after.involuntary > before.involuntary && after.voluntary - before.voluntary < NAPS_FELT ? given : NULL;
 }
 
 static void a_thread_that_is_driven_out_switches_involuntarily(void **state)
@@ -105,7 +109,7 @@ static void children_count_when_they_were_waited_for(void **state)
     assert_int_equal(waitpid(child, NULL, 0), child);
     usage_of_children(&waited_for);
     assert_true(ended.voluntary == before.voluntary);
-    assert_in_range(waited_for.voluntary - before.voluntary, NAPS, 2 * NAPS);
+    assert_in_range(waited_for.voluntary - before.voluntary, NAPS_FELT, 2 * NAPS);
 }
 
 int main(void)
