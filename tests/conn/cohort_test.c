@@ -141,6 +141,14 @@ static void those_who_are_read_together_get_what_each_would_alone(void **state)
     }
 }
 
+/* Each of them goes on, and the cohort ends. */
+static void read_all(struct world *w)
+{
+    for (int i = 0; i < w->count; i++)
+        assert_int_equal(conn_read(w->all[i], &w->env), STAGE_READ);
+    cohort_end(&w->env.cohort);
+}
+
 /* What is in the connection's own buffer comes before what it says now. */
 static void who_is_in_the_middle_of_something_is_no_member(void **state)
 {
@@ -153,9 +161,7 @@ static void who_is_in_the_middle_of_something_is_no_member(void **state)
     cohort_receive(&w->env, w->all, 2);
     assert_false(is_in(&w->env.cohort, w->all[0]));
     assert_true(is_in(&w->env.cohort, w->all[1]));
-    for (int i = 0; i < 2; i++)
-        assert_int_equal(conn_read(w->all[i], &w->env), STAGE_READ);
-    cohort_end(&w->env.cohort);
+    read_all(w);
     expect_got(w, "head", 0, SAMPLE_SMALL);
     expect_got(w, "head", 1, EMPTY);
     close_world(w);
@@ -194,9 +200,7 @@ static void who_says_much_leaves_no_room_for_the_others(void **state)
     cohort_receive(&w->env, w->all, 2);
     assert_true(is_in(&w->env.cohort, w->all[0]));
     assert_false(is_in(&w->env.cohort, w->all[1]));
-    for (int i = 0; i < 2; i++)
-        assert_int_equal(conn_read(w->all[i], &w->env), STAGE_READ);
-    cohort_end(&w->env.cohort);
+    read_all(w);
     assert_int_equal(conn_read(w->all[0], &w->env), STAGE_READ);
     expect_got(w, "room", 0, answer);
     expect_got(w, "room", 1, SAMPLE_SMALL);
@@ -237,9 +241,7 @@ static void a_change_made_before_the_last_of_them_asked_is_seen_by_all(void **st
     }
     sample_set_modified(&w->sample, "root/small.txt", SAMPLE_MODIFIED);
     cohort_receive(&w->env, w->all, PEERS);
-    for (int i = 0; i < PEERS; i++)
-        assert_int_equal(conn_read(w->all[i], &w->env), STAGE_READ);
-    cohort_end(&w->env.cohort);
+    read_all(w);
     for (int i = 0; i < PEERS; i++)
         expect_got(w, "change", i, SAMPLE_SMALL_HEAD "SMALL\n");
     close_world(w);

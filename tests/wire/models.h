@@ -91,7 +91,9 @@ int report_busy(const struct report *report, const char *role, enum column colum
 const char *crowd_open(struct stage *stage, struct client *clients, int count);
 void crowd_close(struct client *clients, int count);
 
-/* Each asks, and then each has its answer. */
+/* Each asks; each has its answer, 200; and one behind the other. */
+const char *crowd_get(struct stage *stage, struct client *clients, int count, const char *path);
+const char *crowd_answered(struct stage *stage, struct client *clients, int count, const char *path);
 const char *crowd_ask(struct stage *stage, struct client *clients, int count, const char *path);
 
 /* New connections, which end together once each has asked so many times. */

@@ -111,15 +111,26 @@ void crowd_close(struct client *clients, int count)
         client_close(&clients[i]);
 }
 
-const char *crowd_ask(struct stage *stage, struct client *clients, int count, const char *path)
+const char *crowd_get(struct stage *stage, struct client *clients, int count, const char *path)
 {
-    struct answer answer;
     for (int i = 0; i < count; i++)
         EXPECT(client_get(&clients[i], path, NULL), "could not ask");
+    return NULL;
+}
+
+const char *crowd_answered(struct stage *stage, struct client *clients, int count, const char *path)
+{
+    struct answer answer;
     for (int i = 0; i < count; i++)
         EXPECT(client_answer(&clients[i], false, &answer, ANSWER_MS) && answer.status == 200,
                "%s: client %d of %d gets nothing", path, i, count);
     return NULL;
+}
+
+const char *crowd_ask(struct stage *stage, struct client *clients, int count, const char *path)
+{
+    const char *problem = crowd_get(stage, clients, count, path);
+    return problem ? problem : crowd_answered(stage, clients, count, path);
 }
 
 const char *crowd_visit(struct stage *stage, int connections, int requests, const char *path)
@@ -180,14 +191,10 @@ static bool go_on(struct stage *stage)
 /* All ask while the server stands still. */
 static const char *ask_at_once(struct stage *stage, struct client *clients, int count, const char *path)
 {
-    struct answer answer;
-    bool asked = halt(stage);
-    for (int i = 0; i < count && asked; i++)
-        asked = client_get(&clients[i], path, NULL);
-    EXPECT(go_on(stage) && asked, "could not ask");
-    for (int i = 0; i < count; i++)
-        EXPECT(client_answer(&clients[i], false, &answer, ANSWER_MS) && answer.status == 200, "no answer");
-    return NULL;
+    bool halted = halt(stage);
+    const char *problem = crowd_get(stage, clients, count, path);
+    EXPECT(go_on(stage) && halted, "it can't be halted");
+    return problem ? problem : crowd_answered(stage, clients, count, path);
 }
 
 static const char *together_under(struct stage *stage, const struct how *how)
@@ -221,16 +228,13 @@ static const char *together(struct stage *stage)
 /* Some of those who wait leave and others come, while the server stands still: there is room for all of them. */
 static const char *leave_and_come(struct stage *stage, struct client *waiting, int leave, int come)
 {
-    struct answer answer;
-    bool came = halt(stage);
-    for (int i = 0; i < leave; i++)
-        client_close(&waiting[i]);
-    for (int i = 0; i < come && came; i++)
-        came = client_open(&waiting[i], stage->port) && client_get(&waiting[i], "/hello.txt", NULL);
-    EXPECT(go_on(stage) && came, "could not ask");
-    for (int i = 0; i < come; i++)
-        EXPECT(client_answer(&waiting[i], false, &answer, ANSWER_MS) && answer.status == 200, "who came gets nothing");
-    return NULL;
+    bool halted = halt(stage);
+    crowd_close(waiting, leave);
+    const char *problem = crowd_open(stage, waiting, come);
+    if (!problem)
+        problem = crowd_get(stage, waiting, come, "/hello.txt");
+    EXPECT(go_on(stage) && halted, "it can't be halted");
+    return problem ? problem : crowd_answered(stage, waiting, come, "/hello.txt");
 }
 
 static const char *room_for_who_comes(struct stage *stage, const struct how *how)
