@@ -20,7 +20,7 @@
 
 #include <cmocka.h>
 
-enum { NOW = 1000000, SECOND = 2000000000, STEPS = 3 };
+enum { NOW = 1000000, SECOND = 2000000000, STEPS = 3, LOOKS = 1000 };
 
 /* "root" leads to the release that is served. */
 static const struct tree_row files[] = {
@@ -373,12 +373,14 @@ static void without_descriptors_cached_files_give_theirs_up_and_then_it_is_full(
     struct entry *large = find_again(&w, "/large", NOW);
     assert_true(large->fd >= 0);
     struct rlimit was = scarce_files(0);
-    enum docroot_outcome with_one_to_give = docroot_find(&w.docroot, SLICE("/other"), NULL, false, &now, &entry);
+    enum docroot_outcome with_one_to_give = DOCROOT_SLEEPS;
+    for (int i = 0; i < LOOKS && with_one_to_give == DOCROOT_SLEEPS; i++) /* so it is while anybody mounts anything */
+        with_one_to_give = docroot_find(&w.docroot, SLICE("/other"), NULL, false, &now, &entry);
     struct rlimit again = scarce_files(0);
     enum docroot_outcome with_none = docroot_find(&w.docroot, SLICE("/nothing"), NULL, false, &now, &entry);
     scarce_files_again(was);
     (void)again;
-    assert_true(with_one_to_give == DOCROOT_FOUND || with_one_to_give == DOCROOT_SLEEPS);
+    assert_int_equal(with_one_to_give, DOCROOT_FOUND);
     assert_null(cache_find(&w.docroot.cache, SLICE("/large")));
     assert_int_equal(with_none, DOCROOT_FULL);
     close_world(&w);
