@@ -201,10 +201,10 @@ static const char *reader_of_nothing_is_closed(struct stage *stage)
     const char *problem = stage_start(stage, OPTIONS("--send-timeout", "1", "--send-buffer", "16384"));
     if (problem)
         return problem;
-    EXPECT(stage_warm(stage, "/4m.bin"), "can't serve at all");
+    EXPECT(stage_warm(stage, "/1m.bin"), "can't serve at all");
     pause_ms(200);
     int fds = server_fds(&stage->server);
-    EXPECT(client_open_narrow(&client, stage->port, 8192) && client_get(&client, "/4m.bin", NULL), "could not ask");
+    EXPECT(client_open_narrow(&client, stage->port, 8192) && client_get(&client, "/1m.bin", NULL), "could not ask");
     pause_ms(600);
     int held = server_fds(&stage->server);
     EXPECT(held > fds, "closed too early");
