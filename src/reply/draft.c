@@ -95,8 +95,8 @@ static int put_body(const struct draft *draft, struct entry *entry, struct range
     return 0;
 }
 
-/* Whether a ready-made head says all that is to be said of the connection: nothing. */
-static bool is_plain(const struct draft *draft)
+/* A ready-made head says nothing of the connection: that fits where it just goes on. */
+static bool takes_the_ready_made(const struct draft *draft)
 {
     return draft->minor == 1 && !draft->last;
 }
@@ -137,7 +137,7 @@ static int finish_head(const struct draft *draft, const struct entry *entry, uin
 
 int draft_file(const struct draft *draft, struct entry *entry)
 {
-    if (is_plain(draft))
+    if (takes_the_ready_made(draft))
         return put_image(draft, entry);
     if (begin(draft, 200) < 0 || head_type(draft->out, entry->type, draft->rules) < 0 ||
         finish_head(draft, entry, entry->size) < 0)
@@ -223,7 +223,7 @@ int draft_ranges(const struct draft *draft, struct entry *entry, const struct ra
 /* What a cache needs to go on using what it has, and no field about a body (RFC 9110 15.4.5). */
 int draft_not_modified(const struct draft *draft, const struct entry *entry)
 {
-    if (is_plain(draft))
+    if (takes_the_ready_made(draft))
         return put_ready(draft, 304, entry->unmodified);
     if (begin(draft, 304) < 0 || entry_put_cache_fields(entry, draft->out) < 0 || put_connection(draft) < 0)
         return -1;

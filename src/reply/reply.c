@@ -29,8 +29,8 @@ static enum range_kind ranges_wanted(const struct request *request, const struct
     return range_parse(request->range, entry->size, ranges);
 }
 
-/* No field in the request changes what a plain reply is. */
-static bool is_plain(const struct request *request)
+/* On no condition, and not for parts of it. */
+static bool asks_for_all(const struct request *request)
 {
     return request->range.at == NULL && request->if_none_match.at == NULL && request->if_modified_since.at == NULL &&
            request->if_match.at == NULL && request->if_unmodified_since.at == NULL;
@@ -40,7 +40,7 @@ static int reply_with_file(const struct draft *draft, const struct request *requ
 {
     struct ranges ranges;
     entry = entry_choose(entry, request);
-    if (is_plain(request))
+    if (asks_for_all(request))
         return draft_file(draft, entry);
     int status = conditional_evaluate(request, &entry->validators, now);
     if (status != 0)
