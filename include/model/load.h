@@ -4,7 +4,8 @@
  *
  * The table is bounded and hashed. A row holds a moving average of handling time: what a request's stages took its
  * thread, from begin to end, waiting excluded. It is shared by all workers without a lock; two that meet in a row may
- * lose one of two measurements, which a moving average forgives.
+ * lose one of two measurements, which a moving average forgives, or give one key two rows, of which the first is
+ * believed and the other makes room in time.
  *
  * A place's load is the sum of what its open requests are expected to cost. A connection that nobody has read yet
  * counts as much as a request costs on average: what it will ask for is not known.

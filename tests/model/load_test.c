@@ -164,7 +164,7 @@ static void several_threads_may_use_it_at_once(void **state)
     note_many(&noters[0]);
     pthread_join(thread, NULL);
     load_sum_up(load, &summary);
-    assert_int_equal(summary.targets, 20);
+    assert_in_range(summary.targets, 20, 2 * 20); /* two that meet may give one a row each */
     for (uint32_t key = 1; key <= 20; key++)
         expect_within("one of twenty", load_expect(load, key), key * 1000, 0.25);
     load_close(load);
