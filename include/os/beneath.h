@@ -58,6 +58,11 @@ struct beneath_visitor {
  * is the link that its text spells. */
 int beneath_trace(int root, const char *path, enum beneath_links links, const struct beneath_visitor *visitor);
 
+/* Whether this error of an open is an answer, given by names that a visitor was told of: another may come when one of
+ * them changes, and not before. Else we lack something (EMFILE, ENOMEM …), the disk fails, or a name is too long to be
+ * looked for, which says nothing of what lies there. */
+bool beneath_is_answer(int error);
+
 /* Whether `path`, of any kind, still leads to this very file or directory: 1 or 0; -1 with errno: EAGAIN where that
  * can't be told without sleeping, or why it leads nowhere. */
 int beneath_still_leads(const char *path, dev_t device, ino_t inode);

@@ -114,15 +114,21 @@ int beneath_open(int root, const char *path, enum beneath_links links, enum bene
     return beneath_walk(root, opened, links, O_PATH, NULL);
 }
 
-/* Where links may lead anywhere, they may lead by magic ones, which the walk takes for what their text spells. */
+/* Where links may lead anywhere, they may lead by magic ones, which the walk takes for what their text spells. What it
+ * had no means to see to its end isn't opened behind the visitor's back. */
 int beneath_trace(int root, const char *path, enum beneath_links links, const struct beneath_visitor *visitor)
 {
     int fd = beneath_walk(root, path, links, O_PATH, visitor);
-    if (links != BENEATH_LINKS_ALL)
+    if (links != BENEATH_LINKS_ALL || (fd < 0 && !beneath_is_answer(errno)))
         return fd;
     if (fd >= 0)
         close(fd);
     return beneath_open(root, path, links, BENEATH_WAIT);
+}
+
+bool beneath_is_answer(int error)
+{
+    return error == ENOENT || error == ENOTDIR || error == ELOOP || error == EXDEV || error == EACCES;
 }
 
 int beneath_still_leads(const char *path, dev_t device, ino_t inode)

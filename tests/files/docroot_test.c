@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -708,6 +709,34 @@ static void a_change_to_what_was_opened_without_sleeping_is_seen_at_once(void **
 }
 
 /* The same where nothing is told: each request looks at the file, and at the way to the root. */
+/* It is asked for before anybody else has found the way to its directory. */
+static void what_is_too_long_to_be_looked_for_hides_no_change(void **state)
+{
+    static const struct {
+        const char *directory, *path, *file;
+        size_t too_long;
+    } hides[] = {
+        {"/", "/small", "one/small", NAME_MAX + 1},
+        {"/", "/small", "one/small", PATH_MAX},
+        {"/dir2/", "/dir2/index.html", "one/dir2/index.html", NAME_MAX + 1},
+        {"/dir2/", "/dir2/index.html", "one/dir2/index.html", PATH_MAX},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof hides / sizeof *hides; i++) {
+        struct world w;
+        char name[PATH_MAX + 16];
+        open_world(&w);
+        snprintf(name, sizeof name, "%s%0*d", hides[i].directory, (int)hides[i].too_long, 0);
+        entry_drop(docroot_look_up(&w.docroot, slice_of(name), &now));
+        warm(&w, hides[i].file);
+        uint64_t size = keep(&w, hides[i].path)->size;
+        change_make(&w.tree, &(struct change){CHANGE_APPEND, hides[i].file, "!"});
+        if (find_told(&w, hides[i].path)->size != size + 1)
+            fail_msg("a name of %zu bytes in %s hides a change", hides[i].too_long, hides[i].directory);
+        close_world(&w);
+    }
+}
+
 static void without_a_watch_a_change_is_seen_at_once_too(void **state)
 {
     (void)state;
@@ -1145,6 +1174,7 @@ int main(void)
         cmocka_unit_test(a_file_that_only_passes_gives_up_its_descriptor_too),
         cmocka_unit_test(a_change_that_was_told_of_is_seen_at_once),
         cmocka_unit_test(a_change_to_what_was_opened_without_sleeping_is_seen_at_once),
+        cmocka_unit_test(what_is_too_long_to_be_looked_for_hides_no_change),
         cmocka_unit_test(without_a_watch_a_change_is_seen_at_once_too),
         cmocka_unit_test(what_one_thread_was_told_all_know),
         cmocka_unit_test(what_has_nothing_to_do_with_a_file_costs_it_nothing),
