@@ -55,7 +55,7 @@ bool root_is_untouched(struct root_path *path, const struct root *root);
 /* The directory to be served now: a reference, the caller's. NULL: that can't be told without sleeping. */
 struct root *root_take_now(struct root_path *path, const struct clock *now);
 
-/* The same, and may sleep. Never NULL. */
+/* The same, and may sleep. NULL with errno EMFILE, ENFILE, ENOMEM: it can't be told, for want of those. */
 struct root *root_take(struct root_path *path, const struct clock *now);
 
 /* One reference less. NULL is fine. */

@@ -216,6 +216,8 @@ struct entry *docroot_look_up(const struct docroot *docroot, struct slice path, 
     struct source *source = docroot->site->source;
     struct trail trail = {0};
     struct root *root = root_take(&source->path, now);
+    if (root == NULL)
+        return NULL;
     struct entry *entry = entry_open(&(struct look){docroot->site, root, path, BENEATH_WAIT, now,
                                                     changes_are_told(&source->changes) ? &trail : NULL});
     int error = errno;

@@ -84,35 +84,64 @@ static int walk(const struct root_path *path, struct trail *trail)
     return fd;
 }
 
-/* Whether a walk that arrived at `fd`, or failed with `error`, passed all that led to the root. It may be unable to
- * read what it arrives at, which doesn't matter; or arrive elsewhere, as it follows no magic links. */
+/* Whether a walk that arrived at `fd`, or failed with `error`, passed all that led to the root, or to where it ends. It
+ * may be unable to read what it arrives at, which doesn't matter; or arrive elsewhere, as it follows no magic links. */
 static bool has_passed_all(int fd, int error, const struct root *root)
 {
     struct stat st;
     if (root == NULL)
-        return true;
+        return fd >= 0 || beneath_is_answer(error);
     if (fd < 0)
         return error == EACCES;
     return fstat(fd, &st) == 0 && is_of(root, &st);
 }
 
+/* What one look at the path found out. */
+struct view {
+    struct trail trail;
+    uint32_t epoch;  /* in which it began */
+    uint64_t number; /* of the root at that time; 0: there was none */
+    uint64_t now_ms;
+};
+
+static uint64_t number_of(const struct root *root)
+{
+    return root == NULL ? 0 : root->number;
+}
+
+static uint64_t current_number(struct root_path *path)
+{
+    pthread_mutex_lock(&path->lock);
+    uint64_t number = number_of(atomic_load(&path->root));
+    pthread_mutex_unlock(&path->lock);
+    return number;
+}
+
+/* Whether nothing was changed since the view began. Where that isn't told, somebody else may have found another root,
+ * and only he or we can have looked last. */
+static bool holds(const struct root_path *path, const struct view *view, bool is_other)
+{
+    if (view->trail.blind)
+        return !is_other || number_of(atomic_load(&path->root)) == view->number;
+    return changes_none_since(path->changes, view->trail.marks, view->trail.count);
+}
+
 /* Takes over what was found out, unless it was changed meanwhile; and `root`, NULL where the path leads nowhere. */
-static bool settle(struct root_path *path, struct root *root, const struct trail *trail, uint32_t epoch,
-                   uint64_t now_ms)
+static bool settle(struct root_path *path, struct root *root, const struct view *view)
 {
     pthread_mutex_lock(&path->lock);
     struct root *before = atomic_load(&path->root);
-    bool settles = trail->blind || changes_none_since(path->changes, trail->marks, trail->count);
+    bool is_other = root != NULL && (before == NULL || !is_same(root, before)), settles = holds(path, view, is_other);
     if (settles) {
-        if (root != NULL && (before == NULL || !is_same(root, before))) {
-            root->number = before == NULL ? 1 : before->number + 1;
+        if (is_other) {
+            root->number = number_of(before) + 1;
             atomic_store(&path->root, root); /* before the epoch, with which others believe what they see here */
             root = before;
         }
-        path->trail = *trail;
-        atomic_store(&path->blind, trail->blind);
-        atomic_store(&path->epoch, epoch);
-        atomic_store(&path->checked_ms, now_ms);
+        path->trail = view->trail;
+        atomic_store(&path->blind, view->trail.blind);
+        atomic_store(&path->epoch, view->epoch);
+        atomic_store(&path->checked_ms, view->now_ms);
     }
     pthread_mutex_unlock(&path->lock);
     root_drop(root);
@@ -122,27 +151,30 @@ static bool settle(struct root_path *path, struct root *root, const struct trail
 enum renewal {
     RENEWED = 1,
     RENEWAL_CROSSED, /* it was changed meanwhile */
-    RENEWAL_FAILED,  /* it leads nowhere, errno says why */
+    RENEWAL_FAILED,  /* it leads nowhere, or we lack what it takes to see; errno says why */
 };
 
 /* Finds out where the path leads. `last`: what the walk has not seen is not looked for again. */
 static enum renewal renew(struct root_path *path, uint64_t now_ms, bool last)
 {
-    struct trail trail = {.blind = !changes_are_told(path->changes)};
-    bool told = !trail.blind;
-    uint32_t epoch = changes_epoch(path->changes);
-    int walked = told ? walk(path, &trail) : -1, walk_error = errno;
+    struct view view = {
+        {.blind = !changes_are_told(path->changes)}, changes_epoch(path->changes), current_number(path), now_ms};
+    bool told = !view.trail.blind;
+    int walked = told ? walk(path, &view.trail) : -1, walk_error = errno;
     struct root *root = new_root(path->path);
     int error = errno;
     bool failed = root == NULL, passed_all = !told || has_passed_all(walked, walk_error, root);
     if (walked >= 0)
         close(walked);
+    errno = error;
+    if (failed && !beneath_is_answer(error))
+        return RENEWAL_FAILED;
     if (!passed_all && !last) {
         root_drop(root);
         return RENEWAL_CROSSED;
     }
-    trail.blind = trail.blind || !passed_all;
-    bool settles = settle(path, root, &trail, epoch, now_ms);
+    view.trail.blind = view.trail.blind || !passed_all;
+    bool settles = settle(path, root, &view);
     errno = error;
     return failed ? RENEWAL_FAILED : settles ? RENEWED : RENEWAL_CROSSED;
 }
@@ -195,7 +227,7 @@ static bool is_untouched(struct root_path *path, uint32_t epoch)
 static bool leads_to(const struct root_path *path, const struct root *root)
 {
     int leads = beneath_still_leads(path->path, root->device, root->inode);
-    return leads == 1 || (leads < 0 && errno != EAGAIN);
+    return leads == 1 || (leads < 0 && beneath_is_answer(errno));
 }
 
 static uint64_t age_of(const struct root_path *path, uint64_t now_ms)
@@ -252,11 +284,17 @@ struct root *root_take_now(struct root_path *path, const struct clock *now)
     return NULL;
 }
 
+static bool we_lack(int error)
+{
+    return error == EMFILE || error == ENFILE || error == ENOMEM;
+}
+
 struct root *root_take(struct root_path *path, const struct clock *now)
 {
     struct root *root = root_take_now(path, now);
     if (root != NULL)
         return root;
-    renew_patiently(path, now->now_ms);
+    if (renew_patiently(path, now->now_ms) == RENEWAL_FAILED && we_lack(errno))
+        return NULL;
     return hold(path);
 }

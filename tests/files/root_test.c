@@ -402,6 +402,60 @@ static void no_root_at_all_is_not_current(void **state)
     close_world(&w);
 }
 
+/* ---- without descriptors */
+
+static void without_descriptors_nobody_is_sent_to_an_older_release(void **state)
+{
+    (void)state;
+    for (int listens = 0; listens < 2; listens++) {
+        struct world w;
+        open_world(&w, "/current", listens);
+        struct root *one = take(&w, &now);
+        change(&w, CHANGE_SWAP, "current", "two");
+        look(&w);
+        struct rlimit was = scarce_files(0);
+        bool current = root_is_current(&w.root_path, one, &now);
+        errno = 0;
+        struct root *none = root_take(&w.root_path, &now);
+        int error = errno;
+        scarce_files_again(was);
+        assert_false(current);
+        assert_null(none);
+        assert_int_equal(error, EMFILE);
+        struct root *two = take(&w, &now);
+        assert_string_equal(name_of(two), "two");
+        root_drop(one);
+        root_drop(two);
+        close_world(&w);
+    }
+}
+
+/* What couldn't be looked at to its end isn't taken for all that there is to look at. */
+static void what_was_sought_without_descriptors_is_told_of_later(void **state)
+{
+    (void)state;
+    for (int spare = 0; spare < 6; spare++) {
+        struct world w;
+        open_world(&w, "/to-in/site", true);
+        change(&w, CHANGE_CREATE, "unrelated", "");
+        change(&w, CHANGE_SWAP, "to-in", "in");
+        look(&w);
+        struct rlimit was = scarce_files(spare);
+        root_drop(root_take(&w.root_path, &now));
+        scarce_files_again(was);
+        struct root *in = take(&w, &now);
+        assert_string_equal(name_of(in), "in");
+        change(&w, CHANGE_SWAP, "to-in", "in2");
+        look(&w);
+        struct root *in2 = take(&w, &now);
+        if (strcmp(name_of(in2), "in2") != 0)
+            fail_msg("with %d descriptors it is \"%s\"", spare, name_of(in2));
+        root_drop(in);
+        root_drop(in2);
+        close_world(&w);
+    }
+}
+
 /* ---- several threads */
 
 enum { RELEASES = 400 };
@@ -460,14 +514,13 @@ static void *ask_on(void *arg)
     return NULL;
 }
 
-static void whoever_asks_after_a_swap_gets_no_older_release(void **state)
+static void expect_no_older_release(bool listens)
 {
-    (void)state;
     struct world w;
     struct releasing releasing = {.w = &w};
     struct asker askers[2] = {{.releasing = &releasing}, {.releasing = &releasing}};
     pthread_t releaser, threads[2];
-    open_world(&w, "/current", true);
+    open_world(&w, "/current", listens);
     make_releases(&w);
     assert_int_equal(pthread_create(&releaser, NULL, release_on, &releasing), 0);
     for (int i = 0; i < 2; i++)
@@ -479,6 +532,18 @@ static void whoever_asks_after_a_swap_gets_no_older_release(void **state)
         assert_true(askers[i].takes > 1);
     }
     close_world(&w);
+}
+
+static void whoever_asks_after_a_swap_gets_no_older_release(void **state)
+{
+    (void)state;
+    expect_no_older_release(true);
+}
+
+static void where_nothing_is_told_nobody_puts_an_older_release_back(void **state)
+{
+    (void)state;
+    expect_no_older_release(false);
 }
 
 int main(void)
@@ -493,7 +558,10 @@ int main(void)
         cmocka_unit_test(each_directory_that_is_found_has_its_own_number),
         cmocka_unit_test(whoever_drops_the_last_reference_closes_the_directory),
         cmocka_unit_test(no_root_at_all_is_not_current),
+        cmocka_unit_test(without_descriptors_nobody_is_sent_to_an_older_release),
+        cmocka_unit_test(what_was_sought_without_descriptors_is_told_of_later),
         cmocka_unit_test(whoever_asks_after_a_swap_gets_no_older_release),
+        cmocka_unit_test(where_nothing_is_told_nobody_puts_an_older_release_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
