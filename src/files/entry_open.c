@@ -111,8 +111,9 @@ static int make_image(struct entry *entry, const struct head_rules *rules, bool 
 }
 
 /* Fills in all that a regular file's entry has, by its identity. */
-static enum loaded load(struct entry *entry, const struct look *look, struct timespec begun, bool with_body)
+static enum loaded load(struct entry *entry, const struct look *look, bool with_body)
 {
+    struct timespec begun = file_time_now(); /* each time: what was torn has an identity of just now */
     entry->size = entry->identity.size;
     entry->young = identity_is_young(&entry->identity, begun);
     entry->validators = identity_validators(&entry->identity, entry->coding, look->now, entry->tag);
@@ -144,12 +145,11 @@ static int tag_content(struct entry *entry, const struct head_rules *rules)
 
 static int load_file(struct entry *entry, const struct look *look)
 {
-    struct timespec begun = file_time_now();
     enum loaded loaded = TORN;
     for (int i = 0; i < TORN_READS_MAX && loaded == TORN; i++)
-        loaded = load(entry, look, begun, true);
+        loaded = load(entry, look, true);
     if (loaded == TORN) /* somebody writes and writes: send from the descriptor, exactly what the head announces */
-        loaded = load(entry, look, begun, false);
+        loaded = load(entry, look, false);
     if (entry->in_memory) {
         close(entry->fd);
         entry->fd = -1;
