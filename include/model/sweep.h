@@ -7,8 +7,9 @@
 enum { SWEEP_EVERY_MS = 1000, SWEEP_DRAIN_MS = 100 };
 
 /* Ends stranded ones, and shuts down those that are due; when the server is stopping, all that wait for a request, but
- * one whose request has come meanwhile is still answered. The event that follows a shutdown ends a connection: it is
- * never closed here, since it may have been passed to us a moment ago and its socket be on its way into our poller. */
+ * one whose request has come meanwhile is still answered. Who is due is only shut down, and the event that follows ends
+ * it: it may have been passed to us a moment ago, and its socket be on its way into our poller. Closed are stranded
+ * ones, and in the end those in PHASE_IDLE, in which none is ever passed. */
 void sweep(struct worker *worker);
 
 /* The same for a single connection, by the thread that it has for itself; and where the accept stage asks for it, it

@@ -23,21 +23,29 @@ static int next_of(const struct worker *worker, int fd, struct conn_due *due)
     return -1;
 }
 
-/* From here until leave_alone() the connection is ours; NULL when another thread of the place has it. */
-static struct conn *seize(struct worker *worker, int fd)
-{
-    struct conn_table *table = &worker->engine->table;
-    if (worker->place->kind == PLACE_SHARED && !conn_table_seize(table, fd, worker->place->id, worker->id))
-        return NULL;
-    return &table->conns[fd];
-}
-
-/* An event that came meanwhile is ours to answer. */
-static void leave_alone(struct worker *worker, struct conn *c)
+/* Ends what seize() began. An event that came meanwhile is ours to answer. */
+static void give_back(struct worker *worker, struct conn *c)
 {
     if (worker->place->kind == PLACE_SHARED &&
         !conn_table_give_back(&worker->engine->table, c->fd, worker->id, worker->place->id))
         worker_serve(worker, c);
+}
+
+/* From here until give_back() the connection is ours. NULL when another thread of the place has it, or had it since it
+ * was seen to be `due`, which then says nothing any more. */
+static struct conn *seize(struct worker *worker, int fd, struct conn_due due)
+{
+    struct conn_table *table = &worker->engine->table;
+    struct conn *c = &table->conns[fd];
+    if (worker->place->kind != PLACE_SHARED)
+        return c;
+    if (!conn_table_seize(table, fd, worker->place->id, worker->id))
+        return NULL;
+    struct conn_due as_ours = conn_table_due(table, fd);
+    if (as_ours.ms == due.ms && as_ours.phase == due.phase)
+        return c;
+    give_back(worker, c);
+    return NULL;
 }
 
 /* Ends those that could not be registered with our poller. */
@@ -72,14 +80,14 @@ static void look_at(struct worker *worker, int fd, struct conn_due due)
     bool slow = due.phase == PHASE_REPLY || due.phase == PHASE_LINGER; /* it may be taking all the same */
     if (!slow && due.ms > now_ms)
         return;
-    struct conn *c = seize(worker, fd);
+    struct conn *c = seize(worker, fd, due);
     if (c == NULL)
         return;
     if (slow && conn_takes(c))
         conn_table_set_due(&worker->engine->table, fd, conn_due(c, worker->env.limits, now_ms));
     else if (due.ms <= now_ms)
         expire(worker, c);
-    leave_alone(worker, c);
+    give_back(worker, c);
 }
 
 static uint64_t idle_ms(const struct worker *worker, struct conn_due due)
@@ -122,14 +130,14 @@ static void sweep_drain(struct worker *worker)
         bool long_idle = idle_ms(worker, due) > SHED_SHY_MS;
         if (due.phase != PHASE_IDLE && !long_idle)
             continue;
-        struct conn *c = seize(worker, fd);
+        struct conn *c = seize(worker, fd, due);
         if (c == NULL)
             continue;
         if (due.phase == PHASE_IDLE) {
             worker_serve(worker, c);
         } else {
             expire(worker, c);
-            leave_alone(worker, c);
+            give_back(worker, c);
         }
     }
 }
@@ -149,10 +157,10 @@ void sweep_idle(struct worker *worker, uint32_t count)
         shed_count(&cut, shed_age(worker, due));
     shed_cut(&cut, count);
     for (int fd = 0; (fd = next_of(worker, fd, &due)) >= 0; fd++) {
-        struct conn *c = shed_takes(&cut, shed_age(worker, due)) ? seize(worker, fd) : NULL;
+        struct conn *c = shed_takes(&cut, shed_age(worker, due)) ? seize(worker, fd, due) : NULL;
         if (c == NULL)
             continue;
         expire(worker, c);
-        leave_alone(worker, c);
+        give_back(worker, c);
     }
 }
