@@ -7,7 +7,7 @@
  *
  *                 bytes, none of a head ─────► IDLE ◄──────────────┐
  *   FRESH ──►  some of a head ───────────────► HEAD ──► 408        │ all sent
- *              a head, not its body ─────────► BODY                │
+ *              a head, not its body ─────────► BODY ──► 408        │
  *              a whole request ──────────────► REPLY ──────────────┤
  *                                                └─ last reply ──► LINGER ──► closed
  *
@@ -38,7 +38,7 @@ enum conn_phase {
     PHASE_HEAD,      /* in the middle of a request head */
     PHASE_BODY,      /* in the middle of a request's body, which nobody wants */
     PHASE_REPLY,     /* replies are being sent, or requests in hand wait for the peer to take some */
-    PHASE_RETURNED,  /* between requests, passed home, where no event has been seen yet */
+    PHASE_RETURNED,  /* between requests, and perhaps on its way home: only an event may close it */
     PHASE_BLOCKED,   /* on its way to or from a thread that may sleep: no deadline */
     PHASE_QUEUED,    /* only ever of a conn_due: waits for a thread, whatever it waited for before */
     PHASE_LINGER,    /* all sent and said; reading until the peer has seen it, so that no reset destroys it */

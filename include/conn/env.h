@@ -41,21 +41,22 @@ struct conn_env {
     struct replier replier;
     struct clock clock;
     char date[DATE_LEN];
-    struct buffer in, out;        /* scratch, empty between calls */
+    struct buffer in, out;        /* scratch: what a call leaves in them is nothing to the next, which clears them */
     struct cohort cohort;         /* of the connections that are being read, where there are several */
     struct ring *access;          /* access log lines go here; NULL: no log */
     struct buffer line;           /* scratch for one of them */
     bool logged;                  /* set when a line was put: the logger may have to be told */
     bool log_full;                /* set when the ring is more than half full: the logger must be told at once */
     struct log_gate gate;         /* for messages about files */
-    _Atomic uint32_t *shed_files; /* raised where descriptors have run out: all threads give up those of their caches;
+    _Atomic uint32_t *shed_calls; /* raised where descriptors have run out: all threads give up those of their caches;
                                        NULL: there are no others */
     struct active *active;        /* held while the thread works; NULL: no limit */
     struct meter *meter;          /* NULL: nobody asks */
     uint64_t requests;            /* that were answered here */
     bool sends_later;             /* what is answered here is sent by another thread: conn_read only gathers */
     bool draining;                /* the server is stopping: every reply is a connection's last */
-    bool rearm;                   /* set by the calls below when the connection's deadline is to be counted from now */
+    bool rearm; /* set by conn_read, conn_write and conn_block when a deadline is to be counted from now; cleared by who
+                   calls */
 };
 
 /* 0, or -1 with errno; what was made so far is conn_env_close's. `access`: NULL for no log. */

@@ -29,7 +29,7 @@ enum engine_order {
 struct engine_shared {
     _Alignas(64) _Atomic uint32_t order; /* enum engine_order */
     _Alignas(64) _Atomic uint32_t shed;  /* idle connections that are to end, where each has a thread of its own */
-    _Atomic uint32_t shed_files;         /* how often the caches were asked to give up their files */
+    _Atomic uint32_t shed_calls;         /* how often all were asked to give up files and idle connections */
     _Atomic uint64_t requests;           /* that ended processes have answered */
 };
 

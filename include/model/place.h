@@ -43,7 +43,7 @@ struct place {
     uint32_t id;             /* the owner's number in the table */
     struct poller poller;
     struct queue queue;        /* of a queue or an inbox */
-    struct acceptor *acceptor; /* owned: listeners that this place watches as well; NULL: none */
+    struct acceptor *acceptor; /* the engine's: of listeners that this place watches as well; NULL: none */
 
     _Alignas(64) _Atomic uint64_t sweep_ms; /* shared: when the next sweep is due; whoever comes first does it */
     _Atomic uint32_t shed;                  /* shared: idle connections that the accept stage asks to be closed */

@@ -39,7 +39,7 @@ struct worker {
     struct conn_env env;
     struct docroot docroot;
     struct meter meter;
-    uint32_t shed_files; /* what engine_shared said when it last gave up its files */
+    uint32_t shed_heard; /* the last of the calls to shed (engine_shared) that it obeyed */
     uint64_t tidy_ms;    /* when its docroot is to be tidied again */
     struct worker_counts counts;
 
@@ -50,7 +50,7 @@ struct worker {
 /* The i-th thread of a crew. 0, or -1 with errno; worker_close() is owed either way. */
 int worker_open(struct worker *worker, struct engine *engine, int crew, int i);
 
-/* Starts the thread: loop_run. 0, or -1 with errno. */
+/* Starts the thread, which does `loop`. 0, or -1 with errno. */
 int worker_start(struct worker *worker, void (*loop)(struct worker *));
 
 /* Whether the thread has nothing more to do, or never ran: joining it won't take long. */
@@ -85,7 +85,8 @@ struct conn *worker_steal(struct worker *thief, struct place *from);
 /* Closes a connection that this worker owns. */
 void worker_end(struct worker *worker, struct conn *c);
 
-/* When a connection is due that is as it is since now; or, if nothing has begun, since then. */
+/* When a connection is due: counted from now where its last stage asks for that (env.rearm), or nothing was counted
+ * yet; else as the table has it. */
 struct conn_due worker_due(const struct worker *worker, const struct conn *c);
 
 /* Wakes the logger if lines were put into this worker's ring. Once a turn. */

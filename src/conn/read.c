@@ -212,8 +212,8 @@ static void begin_reply(struct reading *r, const struct request *request, const 
 static void want_files(const struct conn_env *env)
 {
     docroot_shed_files(env->replier.docroot);
-    if (env->shed_files != NULL)
-        atomic_fetch_add_explicit(env->shed_files, 1, memory_order_relaxed);
+    if (env->shed_calls != NULL)
+        atomic_fetch_add_explicit(env->shed_calls, 1, memory_order_relaxed);
 }
 
 /* What stands in the way of a request before anybody looks for its file: an HTTP status, or 0. */

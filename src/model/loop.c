@@ -134,13 +134,14 @@ static void run_inbox(struct worker *worker)
         worker_serve(worker, &engine->table.conns[fds[i]]);
 }
 
-/* What the accept stage asks for when it has no room. */
+/* What the accept stage asks for when it has no room: files, and behind place->shed connections. It calls when both
+ * are told. */
 static void shed(struct worker *worker)
 {
-    uint32_t asked = atomic_load_explicit(&worker->engine->shared->shed_files, memory_order_relaxed);
-    if (asked == worker->shed_files)
+    uint32_t asked = atomic_load_explicit(&worker->engine->shared->shed_calls, memory_order_acquire);
+    if (asked == worker->shed_heard)
         return;
-    worker->shed_files = asked;
+    worker->shed_heard = asked;
     docroot_shed_files(&worker->docroot);
     uint32_t count = atomic_exchange_explicit(&worker->place->shed, 0, memory_order_relaxed);
     if (count > 0)

@@ -75,7 +75,7 @@ static uint32_t share_out(struct engine *engine, uint32_t count)
 uint32_t shed_ask(struct engine *engine, uint32_t count)
 {
     uint32_t found = share_out(engine, count);
-    atomic_fetch_add_explicit(&engine->shared->shed_files, 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&engine->shared->shed_calls, 1, memory_order_release); /* what share_out() told is seen */
     for (int i = 0; i < engine->place_count; i++)
         if (engine->places[i].crew->rests)
             place_wake(&engine->places[i]);

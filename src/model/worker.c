@@ -40,7 +40,7 @@ int worker_open(struct worker *worker, struct engine *engine, int crew, int i)
     if (conn_env_open(&worker->env, &settings->limits, &worker->docroot, access) < 0)
         return -1;
     worker->env.active = engine_active(engine);
-    worker->env.shed_files = &engine->shared->shed_files;
+    worker->env.shed_calls = &engine->shared->shed_calls;
     worker->env.sends_later = worker->crew->sends_later;
     if (worker->crew->metered) {
         worker->meter.hash = engine->load.hash;
