@@ -170,7 +170,9 @@ static struct entry *refusal(int status, const struct look *look)
 {
     struct entry *entry = status == 0 ? NULL : new_entry(status, look);
     if (entry != NULL)
-        entry->young = status == 500; /* what has failed once may not fail again, and nobody is told when */
+        /* What has failed once may not fail again, and who may read a file is decided by more than the file: nobody is
+         * told of either. */
+        entry->young = status == 500 || status == 403;
     return entry;
 }
 
