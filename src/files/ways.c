@@ -151,7 +151,8 @@ int ways_open_file(struct ways *ways, struct ways_path path, int root, enum bene
     struct walk walk = {.ways = ways, .path = path, .now = now, .trail = trail, .remembered = trail->count > 0};
     int fd = beneath_trace(root, path.path, links, &(struct beneath_visitor){pass, &walk});
     int error = errno;
-    if (fd < 0 && !walk.remembered && beneath_is_answer(error)) /* else the trail ends before its time */
+    /* Else the trail ends before its time; and a refusal may end, and nobody tell. */
+    if (fd < 0 && !walk.remembered && beneath_is_answer(error) && error != EACCES)
         remember(&walk, -1, trail->count);
     errno = error;
     return fd;

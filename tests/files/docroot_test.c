@@ -737,6 +737,38 @@ static void what_is_too_long_to_be_looked_for_hides_no_change(void **state)
     }
 }
 
+/* As where a policy or a group says who may; here it is who we are. The directory may be watched, and not entered. */
+static void what_was_forbidden_and_is_allowed_untold_hides_no_change(void **state)
+{
+    enum { NOBODY = 65534 };
+    static const struct change made[] = {{CHANGE_MKDIR, "one/dir2/in", NULL}, {CHANGE_CREATE, "one/dir2/in/x", "x"}};
+    (void)state;
+    struct world w;
+    char directory[TREE_PATH_MAX];
+    if (geteuid() != 0) {
+        print_message("skipped: only root can be somebody else for a while\n");
+        skip();
+    }
+    open_world(&w);
+    change_make_all(&w.tree, made, 2);
+    tree_path(&w.tree, "one/dir2", directory);
+    assert_int_equal(chmod(w.tree.path, 0755), 0);
+    assert_int_equal(chmod(directory, 0744), 0);
+    docroot_catch_up(&w.docroot);
+    assert_int_equal(seteuid(NOBODY), 0);
+    struct entry *forbidden = docroot_look_up(&w.docroot, SLICE("/dir2/in/x"), &now);
+    assert_int_equal(seteuid(0), 0);
+    assert_int_equal(forbidden->status, 403);
+    assert_false(forbidden->blind);
+    entry_drop(forbidden);
+    warm(&w, "one/dir2/in/x");
+    tree_settle();
+    keep(&w, "/dir2/in/x");
+    change_make(&w.tree, &(struct change){CHANGE_APPEND, "one/dir2/in/x", "!"});
+    assert_int_equal(find_told(&w, "/dir2/in/x")->size, 2);
+    close_world(&w);
+}
+
 static void without_a_watch_a_change_is_seen_at_once_too(void **state)
 {
     (void)state;
@@ -1175,6 +1207,7 @@ int main(void)
         cmocka_unit_test(a_change_that_was_told_of_is_seen_at_once),
         cmocka_unit_test(a_change_to_what_was_opened_without_sleeping_is_seen_at_once),
         cmocka_unit_test(what_is_too_long_to_be_looked_for_hides_no_change),
+        cmocka_unit_test(what_was_forbidden_and_is_allowed_untold_hides_no_change),
         cmocka_unit_test(without_a_watch_a_change_is_seen_at_once_too),
         cmocka_unit_test(what_one_thread_was_told_all_know),
         cmocka_unit_test(what_has_nothing_to_do_with_a_file_costs_it_nothing),
