@@ -57,7 +57,8 @@ static const char *idle_ones_make_room(struct stage *stage)
         EXPECT(client_open(&idle[i], stage->port) && client_status(&idle[i], "/hello.txt", NULL) == 200, "no answer");
     for (int i = 0; i < 3; i++)
         EXPECT(stage_get_within(stage, "/hello.txt", 200, 3000), "idle connections make no room");
-    EXPECT(client_wait_closed(&idle[0], 3000) >= 0, "the longest idle one isn't the one that went");
+    bool any = stage_model_is(stage, "forked"); /* of threads for themselves, the one that wakes first goes */
+    EXPECT(any || client_wait_closed(&idle[0], 3000) >= 0, "the longest idle one isn't the one that went");
     return stage_finish_but(stage, "");
 }
 
