@@ -1,6 +1,7 @@
 #include "files/docroot.h"
 
 #include "lib/change.h"
+#include "lib/nobody.h"
 #include "lib/refuse.h"
 #include "lib/sample.h"
 #include "lib/scarce.h"
@@ -708,7 +709,6 @@ static void a_change_to_what_was_opened_without_sleeping_is_seen_at_once(void **
     }
 }
 
-/* The same where nothing is told: each request looks at the file, and at the way to the root. */
 /* It is asked for before anybody else has found the way to its directory. */
 static void what_is_too_long_to_be_looked_for_hides_no_change(void **state)
 {
@@ -740,7 +740,6 @@ static void what_is_too_long_to_be_looked_for_hides_no_change(void **state)
 /* As where a policy or a group says who may; here it is who we are. The directory may be watched, and not entered. */
 static void what_was_forbidden_and_is_allowed_untold_hides_no_change(void **state)
 {
-    enum { NOBODY = 65534 };
     static const struct change made[] = {{CHANGE_MKDIR, "one/dir2/in", NULL}, {CHANGE_CREATE, "one/dir2/in/x", "x"}};
     (void)state;
     struct world w;
@@ -755,9 +754,9 @@ static void what_was_forbidden_and_is_allowed_untold_hides_no_change(void **stat
     assert_int_equal(chmod(w.tree.path, 0755), 0);
     assert_int_equal(chmod(directory, 0744), 0);
     docroot_catch_up(&w.docroot);
-    assert_int_equal(seteuid(NOBODY), 0);
+    assert_true(nobody_become());
     struct entry *forbidden = docroot_look_up(&w.docroot, SLICE("/dir2/in/x"), &now);
-    assert_int_equal(seteuid(0), 0);
+    nobody_no_more();
     assert_int_equal(forbidden->status, 403);
     assert_false(forbidden->blind);
     entry_drop(forbidden);
@@ -769,6 +768,7 @@ static void what_was_forbidden_and_is_allowed_untold_hides_no_change(void **stat
     close_world(&w);
 }
 
+/* The same where nothing is told: each request looks at the file, and at the way to the root. */
 static void without_a_watch_a_change_is_seen_at_once_too(void **state)
 {
     (void)state;

@@ -3,6 +3,7 @@
 #include "files/hot.h"
 #include "http/date.h"
 #include "http/head.h"
+#include "lib/nobody.h"
 #include "lib/refuse.h"
 #include "lib/response.h"
 #include "lib/scarce.h"
@@ -26,7 +27,7 @@
 
 #include <cmocka.h>
 
-enum { NOBODY = 65534, LARGE = ENTRY_BODY_MAX + 1, VAST = 1 << 20 };
+enum { LARGE = ENTRY_BODY_MAX + 1, VAST = 1 << 20 };
 
 /* root/ is what is served; what may not be reached lies beside it. */
 static const struct tree_row files[] = {
@@ -329,17 +330,6 @@ static void a_path_too_long_for_any_file_is_nothing(void **state)
         }
 }
 
-/* Root may read everything: it is nobody who can't. */
-static bool become_nobody(void)
-{
-    return geteuid() != 0 || seteuid(NOBODY) == 0;
-}
-
-static void become_ourselves_again(void)
-{
-    assert_int_equal(seteuid(getuid()), 0);
-}
-
 static void what_we_may_not_read_is_forbidden(void **state)
 {
     static const char *const paths[] = {"/locked", "/shut/file", "/shut/missing"};
@@ -349,7 +339,7 @@ static void what_we_may_not_read_is_forbidden(void **state)
     int status[3];
     bool young[3];
     enum entry_check holds[3];
-    assert_true(become_nobody());
+    assert_true(nobody_become());
     for (int i = 0; i < 3; i++) {
         struct entry *entry = open_entry(world, paths[i]);
         status[i] = entry->status;
@@ -357,7 +347,7 @@ static void what_we_may_not_read_is_forbidden(void **state)
         holds[i] = check(world, entry, paths[i]);
         entry_drop(entry);
     }
-    become_ourselves_again();
+    nobody_no_more();
     for (int i = 0; i < 3; i++) {
         assert_int_equal(status[i], 403);
         assert_true(young[i]); /* other users, groups and policies may come, and nobody is told */
@@ -369,10 +359,10 @@ static void what_was_forbidden_and_now_is_allowed_no_longer_holds(void **state)
 {
     const struct world *world = *state;
     set_mode(world, "locked", 0);
-    assert_true(become_nobody());
+    assert_true(nobody_become());
     struct entry *forbidden = open_entry(world, "/locked");
     int status = forbidden->status;
-    become_ourselves_again();
+    nobody_no_more();
     set_mode(world, "locked", 0644);
     assert_int_equal(status, 403);
     assert_int_equal(check(world, forbidden, "/locked"), ENTRY_CHANGED);

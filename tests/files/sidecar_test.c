@@ -1,5 +1,6 @@
 #include "files/sidecar.h"
 
+#include "lib/nobody.h"
 #include "lib/refuse.h"
 #include "lib/scarce.h"
 #include "lib/tree.h"
@@ -18,7 +19,7 @@
 
 #include <cmocka.h>
 
-enum { NOBODY = 65534, MADE = 1000000000, FILE_SIZE = 1000 };
+enum { MADE = 1000000000, FILE_SIZE = 1000 };
 
 /* Sets of codings. */
 enum { NONE = 0, GZIP = 1 << CODING_GZIP, ZSTD = 1 << CODING_ZSTD, BR = 1 << CODING_BR };
@@ -271,25 +272,14 @@ static void expect_none_open(const struct sidecars *sidecars, int free_fd)
     assert_int_equal(scarce_lowest_fd(), free_fd);
 }
 
-/* Root may read everything: it is nobody who can't. */
-static bool become_nobody(void)
-{
-    return geteuid() != 0 || seteuid(NOBODY) == 0;
-}
-
-static void become_ourselves_again(void)
-{
-    assert_int_equal(seteuid(getuid()), 0);
-}
-
 static void those_that_are_there_and_serve_are_open(void **state)
 {
     for (size_t i = 0; i < sizeof there / sizeof *there; i++) {
         struct sidecars sidecars;
         int free_fd = scarce_lowest_fd();
-        assert_true(become_nobody());
+        assert_true(nobody_become());
         int failed = open_of(*state, there[i].path, BENEATH_WAIT, &sidecars);
-        become_ourselves_again();
+        nobody_no_more();
         if (failed != 0 || set_of(&sidecars) != there[i].there)
             fail_msg("%s: there are %x, not %x", there[i].name, (unsigned)set_of(&sidecars), (unsigned)there[i].there);
         assert_int_equal(sidecars.some, there[i].there != NONE);
@@ -465,12 +455,12 @@ static void looking_without_sleeping_finds_the_same_or_says_that_it_would_sleep(
     for (size_t i = 0; i < sizeof there / sizeof *there; i++) {
         struct sidecars sidecars;
         int free_fd = scarce_lowest_fd();
-        assert_true(become_nobody());
+        assert_true(nobody_become());
         assert_int_equal(open_of(*state, there[i].path, BENEATH_WAIT, &sidecars), 0);
         sidecars_close(&sidecars);
         errno = 0;
         int failed = open_of(*state, there[i].path, BENEATH_NOW, &sidecars), error = errno;
-        become_ourselves_again();
+        nobody_no_more();
         assert_true(failed == 0 ? set_of(&sidecars) == there[i].there : error == EAGAIN);
         sidecars_close(&sidecars);
         expect_none_open(&sidecars, free_fd);

@@ -1,6 +1,7 @@
 #include "os/watch.h"
 
 #include "lib/change.h"
+#include "lib/nobody.h"
 #include "lib/scarce.h"
 
 #include <errno.h>
@@ -18,7 +19,7 @@
 
 #include <cmocka.h>
 
-enum { NOBODY = 65534, STEPS = 3, TOLD_MAX = 512 };
+enum { STEPS = 3, TOLD_MAX = 512 };
 
 /* "d" and "e", and what lies in d as "d/sub", are watched; "d/deep" isn't, nor is "beside". */
 static const struct tree_row files[] = {
