@@ -58,9 +58,9 @@ struct beneath_visitor {
  * is the link that its text spells. */
 int beneath_trace(int root, const char *path, enum beneath_links links, const struct beneath_visitor *visitor);
 
-/* Whether this error of an open is an answer, given by names that a visitor was told of: another may come when one of
- * them changes, and not before. Else we lack something (EMFILE, ENOMEM …), the disk fails, or a name is too long to be
- * looked for, which says nothing of what lies there. */
+/* Whether this error of an open is an answer, given by names that a visitor was told of: another comes when one of them
+ * changes, though who may enter a directory (EACCES) can change untold. Else we lack something (EMFILE, ENOMEM …), the
+ * disk fails, or a name is too long to be looked for, which says nothing of what lies there. */
 bool beneath_is_answer(int error);
 
 /* Whether `path`, of any kind, still leads to this very file or directory: 1 or 0; -1 with errno: EAGAIN where that

@@ -131,7 +131,8 @@ static bool settle(struct root_path *path, struct root *root, const struct view 
 {
     pthread_mutex_lock(&path->lock);
     struct root *before = atomic_load(&path->root);
-    bool is_other = root != NULL && (before == NULL || !is_same(root, before)), settles = holds(path, view, is_other);
+    bool is_other = root != NULL && (before == NULL || !is_same(root, before));
+    bool settles = holds(path, view, is_other);
     if (settles) {
         if (is_other) {
             root->number = number_of(before) + 1;
